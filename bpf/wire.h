@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0 */
+/*
+ * The record contract between the producers that run beside the target (the BPF programs in
+ * bpf/, the preload shim in preload/) and the collector. docs/formats.md describes it for readers.
+ *
+ * Rules: C without includes, fixed-width fields, no implicit padding (every gap is a named field),
+ * sizes asserted below, little-endian. A producer writes every field before it hands a record on.
+ * All times are CLOCK_MONOTONIC nanoseconds. Whoever changes a layout raises PINFO_WIRE_VERSION.
+ */
+#ifndef PINFO_BPF_WIRE_H
+#define PINFO_BPF_WIRE_H
+
+#define PINFO_WIRE_VERSION 1
+
+typedef unsigned char pinfo_u8;
+typedef unsigned short pinfo_u16;
+typedef unsigned int pinfo_u32;
+typedef unsigned long long pinfo_u64;
+
+/* Bytes of one received or sent buffer that a record carries at most. */
+#define PINFO_CAPTURE_MAX 4096
+/* Bytes of one response's beginning that a record carries: status line and first headers. */
+#define PINFO_RESPONSE_CAPTURE_MAX 512
+/* Bytes of user stack that a sample carries at most. */
+#define PINFO_STACK_MAX 65536
+/* Longest path or command line a record carries; longer ones are cut at the end. */
+#define PINFO_TEXT_MAX 4096
+
+enum pinfo_record_type {
+  PINFO_RECORD_RECEIVED = 1, /* struct pinfo_received + captured bytes */
+  PINFO_RECORD_RESPONSE = 2, /* struct pinfo_response + captured bytes */
+  PINFO_RECORD_CLOSE = 3,    /* struct pinfo_close */
+  PINFO_RECORD_SAMPLE = 4,   /* struct pinfo_sample + stack bytes */
+  PINFO_RECORD_TASK = 5,     /* struct pinfo_task: a process or thread began */
+  PINFO_RECORD_EXEC = 6,     /* struct pinfo_exec + path */
+  PINFO_RECORD_EXIT = 7,     /* struct pinfo_exit: a process or thread ended */
+  PINFO_RECORD_MAPPING = 8,  /* struct pinfo_mapping + path */
+  PINFO_RECORD_PROCESS = 9,  /* struct pinfo_process + exe, comm, cwd and argv */
+  PINFO_RECORD_STATUS = 10,  /* struct pinfo_status: /proc figures of a process at one moment */
+  PINFO_RECORD_LOSS = 11,    /* struct pinfo_loss */
+};
+
+/* Every record begins with this. size counts the header and the payload, without alignment. */
+struct pinfo_header {
+  pinfo_u32 size;
+  pinfo_u16 type; /* enum pinfo_record_type */
+  pinfo_u16 reserved;
+  pinfo_u32 pid; /* thread group id, in the initial pid namespace for eBPF */
+  pinfo_u32 tid;
+  pinfo_u64 time_ns; /* when the record was made */
+};
+
+/* Where a thread's time went. The sum of the three grows exactly as the clock does (eBPF), or up
+ * to a residual (preload: what is neither on-CPU nor known runqueue time counts as blocked). */
+struct pinfo_thread_time {
+  pinfo_u64 on_cpu_ns;
+  pinfo_u64 blocked_ns;
+  pinfo_u64 runqueue_ns; /* runnable, waiting for a CPU */
+};
+
+enum pinfo_transport {
+  PINFO_TRANSPORT_UNKNOWN = 0,
+  PINFO_TRANSPORT_TCP4 = 1,
+  PINFO_TRANSPORT_TCP6 = 2,
+  PINFO_TRANSPORT_UNIX = 3,
+};
+
+/* struct pinfo_received.flags */
+#define PINFO_RECEIVED_PARTIAL 1u /* first seen in the middle of a turn: start is too late */
+
+/* Bytes of a request were handed to the server. The first record of a turn has offset 0; more
+ * follow while the turn is being read and fewer than the capture limit's bytes were carried. */
+struct pinfo_received {
+  struct pinfo_header header;
+  pinfo_u64 connection;     /* never reused while the machine runs (preload: while the process) */
+  pinfo_u64 start_ns;       /* the turn's first byte was handed to the server */
+  pinfo_u64 established_ns; /* the connection was established; 0 where unknown */
+  pinfo_u64 offset;         /* bytes of this turn received before this call */
+  pinfo_u64 received;       /* bytes received by this call */
+  pinfo_u32 turn;           /* number of the turn on its connection, from 1 */
+  pinfo_u16 local_port;     /* host byte order; 0 for unix sockets */
+  pinfo_u16 peer_port;
+  pinfo_u8 local_address[16]; /* IPv4 in the first four bytes */
+  pinfo_u8 peer_address[16];
+  pinfo_u8 transport; /* enum pinfo_transport */
+  pinfo_u8 flags;
+  pinfo_u16 captured; /* payload bytes */
+  pinfo_u32 reserved;
+};
+
+/* struct pinfo_response.flags */
+#define PINFO_RESPONSE_TIMES_VALID 1u /* spent holds: one thread received and answered */
+#define PINFO_RESPONSE_CLOSED 2u      /* the connection is closed: no PINFO_RECORD_CLOSE follows */
+#define PINFO_RESPONSE_RESET 4u       /* with CLOSED: the peer reset it */
+#define PINFO_RESPONSE_PARTIAL 8u     /* the turn was under way when pinfo first saw it */
+
+/* What is known of a turn's response so far. May come more than once a turn, with larger figures;
+ * the last one stands. The payload (the response's first bytes) comes with the first one only. */
+struct pinfo_response {
+  struct pinfo_header header; /* tid: the thread that sent last */
+  pinfo_u64 connection;
+  pinfo_u64 start_ns;
+  pinfo_u64 first_out_ns; /* first byte of the response handed to the kernel */
+  pinfo_u64 last_out_ns;  /* last byte so far */
+  pinfo_u64 bytes_in;
+  pinfo_u64 bytes_out;
+  struct pinfo_thread_time spent; /* from start_ns to last_out_ns, of the thread begin_tid */
+  pinfo_u32 turn;
+  pinfo_u32 begin_tid; /* the thread that received the turn's first byte */
+  pinfo_u16 captured;
+  pinfo_u8 flags;
+  pinfo_u8 reserved;
+  pinfo_u32 reserved2;
+};
+
+/* struct pinfo_close.flags */
+#define PINFO_CLOSE_RESET 1u    /* the peer reset the connection */
+#define PINFO_CLOSE_UPGRADED 2u /* reserved for protocols that leave HTTP */
+
+/* The connection is gone, or the peer has ended its side while a turn was unanswered. */
+struct pinfo_close {
+  struct pinfo_header header;
+  pinfo_u64 connection;
+  pinfo_u64 bytes_in; /* of the turn under way */
+  pinfo_u32 turn;     /* the last turn begun on it; 0 if none */
+  pinfo_u8 flags;
+  pinfo_u8 reserved[3];
+};
+
+enum pinfo_sample_kind {
+  PINFO_SAMPLE_ON_CPU = 1,
+  PINFO_SAMPLE_BLOCKED = 2, /* duration_ns is exact */
+};
+
+/* Registers in DWARF's x86-64 numbering (System V psABI, figure 3.36): rax rdx rcx rbx rsi rdi rbp
+ * rsp r8..r15, then the instruction pointer as number 16. */
+#define PINFO_REGISTER_COUNT 17
+#define PINFO_REGISTER_RBP 6
+#define PINFO_REGISTER_RSP 7
+#define PINFO_REGISTER_RIP 16
+
+/* struct pinfo_sample.flags */
+#define PINFO_SAMPLE_IN_SYSCALL 1u /* registers were saved at a system call's entry */
+#define PINFO_SAMPLE_TRUNCATED 2u  /* the stack in use is longer than what was copied */
+#define PINFO_SAMPLE_IN_KERNEL 4u  /* the thread was in the kernel when sampled */
+
+/* Registers and the used part of the user stack, from the stack pointer upwards. */
+struct pinfo_sample {
+  struct pinfo_header header;
+  pinfo_u64 connection; /* whose turn the thread handles; 0 if none */
+  pinfo_u64 duration_ns;
+  pinfo_u64 registers[PINFO_REGISTER_COUNT];
+  pinfo_u32 turn;
+  pinfo_u32 stack_bytes; /* payload bytes */
+  pinfo_u32 weight;      /* periods this sample stands for: 1, plus timer overruns */
+  pinfo_u8 kind;         /* enum pinfo_sample_kind */
+  pinfo_u8 flags;
+  pinfo_u16 reserved;
+};
+
+/* header names the new task; pid == tid for a new process. */
+struct pinfo_task {
+  struct pinfo_header header;
+  pinfo_u32 parent_pid;
+  pinfo_u32 parent_tid;
+};
+
+struct pinfo_exec {
+  struct pinfo_header header;
+  pinfo_u32 path_bytes; /* payload: the path executed, no terminating zero */
+  pinfo_u32 reserved;
+};
+
+/* header names the task that ended. */
+struct pinfo_exit {
+  struct pinfo_header header;
+  pinfo_u32 process_ended; /* 1 when it was the last thread of its process */
+  pinfo_u32 status;        /* as wait(2) gives it; 0 where unknown */
+};
+
+/* struct pinfo_mapping.flags */
+#define PINFO_MAPPING_EXECUTABLE 1u
+#define PINFO_MAPPING_RESET 2u /* forget the process's earlier mappings first */
+
+/* One line of /proc/PID/maps. */
+struct pinfo_mapping {
+  struct pinfo_header header;
+  pinfo_u64 start;
+  pinfo_u64 end;
+  pinfo_u64 file_offset;
+  pinfo_u64 inode;
+  pinfo_u32 device_major;
+  pinfo_u32 device_minor;
+  pinfo_u32 path_bytes; /* payload */
+  pinfo_u32 flags;
+};
+
+/* Who a process is. Payload: exe, comm, cwd and the arguments joined by spaces, each followed by
+ * a zero byte. */
+struct pinfo_process {
+  struct pinfo_header header;
+  pinfo_u64 start_ticks; /* /proc/PID/stat field 22, clock ticks since boot */
+  pinfo_u32 parent_pid;
+  pinfo_u32 uid;
+  pinfo_u32 text_bytes;
+  pinfo_u32 reserved;
+};
+
+/* Bytes where the name says so; ticks of sysconf(_SC_CLK_TCK) converted to nanoseconds. */
+struct pinfo_status {
+  struct pinfo_header header;
+  pinfo_u64 rss_bytes;
+  pinfo_u64 peak_rss_bytes;
+  pinfo_u64 virtual_bytes;
+  pinfo_u64 user_cpu_ns;
+  pinfo_u64 system_cpu_ns;
+  pinfo_u64 read_bytes;
+  pinfo_u64 written_bytes;
+  pinfo_u32 threads;
+  pinfo_u32 open_fds;
+};
+
+/* Where something was lost. Each place is counted on its own and shown by every view. */
+enum pinfo_loss_kind {
+  PINFO_LOSS_RING_RECEIVED = 0,  /* ring full: a request's beginning */
+  PINFO_LOSS_RING_RESPONSE = 1,  /* ring full: a response */
+  PINFO_LOSS_RING_SAMPLE = 2,    /* ring full: a stack sample */
+  PINFO_LOSS_RING_OTHER = 3,     /* ring full: process and connection events */
+  PINFO_LOSS_CONNECTION_MAP = 4, /* no room for a connection's state */
+  PINFO_LOSS_THREAD_MAP = 5,     /* no room for a thread's state */
+  PINFO_LOSS_STACK_READ = 6,     /* a sample without a stack: its memory could not be read */
+  PINFO_LOSS_MALFORMED = 7,      /* the collector could not decode a record */
+  PINFO_LOSS_DAMAGED_RING = 8,   /* bytes skipped in a damaged ring or recording */
+  PINFO_LOSS_PROFILE_RATE = 9,   /* a request not profiled: the profile rate was used up */
+  PINFO_LOSS_KIND_COUNT = 10,
+};
+
+/* Emitted by sources when a counter has grown. count is the increase since the last record. */
+struct pinfo_loss {
+  struct pinfo_header header;
+  pinfo_u64 count;
+  pinfo_u32 kind; /* enum pinfo_loss_kind */
+  pinfo_u32 reserved;
+};
+
+#ifdef __cplusplus
+#define PINFO_ASSERT_SIZE(type, bytes) static_assert(sizeof(type) == (bytes), #type)
+#else
+#define PINFO_ASSERT_SIZE(type, bytes) _Static_assert(sizeof(type) == (bytes), #type)
+#endif
+PINFO_ASSERT_SIZE(struct pinfo_header, 24);
+PINFO_ASSERT_SIZE(struct pinfo_thread_time, 24);
+PINFO_ASSERT_SIZE(struct pinfo_received, 112);
+PINFO_ASSERT_SIZE(struct pinfo_response, 112);
+PINFO_ASSERT_SIZE(struct pinfo_close, 48);
+PINFO_ASSERT_SIZE(struct pinfo_sample, 192);
+PINFO_ASSERT_SIZE(struct pinfo_task, 32);
+PINFO_ASSERT_SIZE(struct pinfo_exec, 32);
+PINFO_ASSERT_SIZE(struct pinfo_exit, 32);
+PINFO_ASSERT_SIZE(struct pinfo_mapping, 72);
+PINFO_ASSERT_SIZE(struct pinfo_process, 48);
+PINFO_ASSERT_SIZE(struct pinfo_status, 88);
+PINFO_ASSERT_SIZE(struct pinfo_loss, 40);
+
+#endif /* PINFO_BPF_WIRE_H */

@@ -1,0 +1,40 @@
+// What every subcommand shares. One file per subcommand defines its Register function; main.cc
+// calls each and runs the one chosen.
+#pragma once
+
+#include <string>
+
+#include <CLI/CLI.hpp>
+
+namespace pinfo::cli {
+
+// Options that come before or after any subcommand. Filled by CLI11 before a command runs.
+struct GlobalOptions {
+  std::string database;  // resolved by main: --db, $PINFO_DB or the default of the design
+  bool json = false;
+  bool quiet = false;
+};
+
+inline constexpr int kExitDone = 0;
+inline constexpr int kExitFailed = 1;
+inline constexpr int kExitUsage = 2;
+
+// A command's outcome: main exits with the status of the last callback. Callbacks report failures
+// with ReportError and return through SetExit, they never call exit().
+void SetExit(int status);
+// "pinfo: message" on stderr; sets the exit status to kExitFailed.
+void ReportError(const std::string& message);
+
+void RegisterAttach(CLI::App& app, const GlobalOptions& global);
+void RegisterRun(CLI::App& app, const GlobalOptions& global);
+void RegisterCollect(CLI::App& app, const GlobalOptions& global);
+void RegisterReplay(CLI::App& app, const GlobalOptions& global);
+void RegisterStatus(CLI::App& app, const GlobalOptions& global);
+void RegisterRequests(CLI::App& app, const GlobalOptions& global);
+void RegisterShow(CLI::App& app, const GlobalOptions& global);
+void RegisterStats(CLI::App& app, const GlobalOptions& global);
+void RegisterGraph(CLI::App& app, const GlobalOptions& global);
+void RegisterReport(CLI::App& app, const GlobalOptions& global);
+void RegisterDoctor(CLI::App& app, const GlobalOptions& global);
+
+}  // namespace pinfo::cli

@@ -1,0 +1,83 @@
+// The one profile type of pinfo: a weighted call tree over functions with kinds of time. Every
+// output shape (pstats, DOT, flame graph, pprof ...) is written from it, none from anything else.
+//
+// A plain value: no I/O, no locks; an object belongs to one thread. Times are nanoseconds.
+#pragma once
+
+#include <array>
+#include <compare>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace pinfo {
+
+enum class TimeKind : uint8_t {
+  kOnCpu,
+  kBlocked,
+  kRunqueue,  // runnable, waiting for a CPU
+  kWaiting,   // the request was open while its server did something else
+};
+inline constexpr size_t kTimeKindCount = 4;
+
+// Names of the frames that stand for time no stack was sampled for. Brackets are how perf and
+// gprof2dot mark frames that are no functions.
+inline constexpr const char* kUnsampledFrame = "[unsampled]";
+inline constexpr const char* kBlockedFrame = "[blocked]";
+inline constexpr const char* kRunqueueFrame = "[waiting for a CPU]";
+inline constexpr const char* kWaitingFrame = "[waiting]";
+inline constexpr const char* kUnattributedFrame = "[unattributed]";
+
+// A function as people name it. line is where the function begins, 0 where unknown.
+struct Function {
+  std::string name;
+  std::string file;    // source file; empty where unknown
+  std::string module;  // ELF file or package; empty where unknown
+  int32_t line = 0;
+  friend auto operator<=>(const Function&, const Function&) = default;
+};
+
+class CallTree {
+ public:
+  using FunctionIndex = uint32_t;
+  using NodeIndex = uint32_t;
+  static constexpr NodeIndex kRoot = 0;  // a node without a function, above every stack
+
+  struct Node {
+    NodeIndex parent = kRoot;
+    FunctionIndex function = 0;
+    std::array<int64_t, kTimeKindCount> self_ns{};
+    int64_t self_samples = 0;
+  };
+
+  CallTree();
+
+  // The index of this function, added if it is new.
+  FunctionIndex AddFunction(const Function& function);
+
+  // Adds one stack, outermost function first. time_ns and samples go to its innermost function.
+  // An empty stack adds to the root itself. REQUIRES: every index came from AddFunction.
+  void AddStack(std::span<const FunctionIndex> root_first, TimeKind kind, int64_t time_ns,
+                int64_t samples);
+
+  void Merge(const CallTree& other);
+
+  [[nodiscard]] int64_t TotalNs() const;
+  [[nodiscard]] int64_t TotalSamples() const;
+  [[nodiscard]] bool empty() const { return nodes_.size() == 1 && TotalNs() == 0; }
+  // A parent comes before its children.
+  [[nodiscard]] const std::vector<Node>& nodes() const { return nodes_; }
+  [[nodiscard]] const std::vector<Function>& functions() const { return functions_; }
+
+ private:
+  std::vector<Function> functions_;
+  std::map<Function, FunctionIndex> function_index_;
+  std::vector<Node> nodes_;
+  std::unordered_map<uint64_t, NodeIndex> child_index_;  // parent << 32 | function
+};
+
+}  // namespace pinfo

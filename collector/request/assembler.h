@@ -1,0 +1,76 @@
+// Turns -> requests. Reads HTTP/1.x out of the turns that both producers record, pairs each request
+// with its response, and says how each ended. Pure: no I/O, no clock; time comes in with records.
+//
+// Records of one connection come nearly in order: a response record of turn N may arrive after the
+// received record of turn N + 1 (another thread sent it). Belongs to one thread.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "collector/base/ids.h"
+#include "collector/source/record.h"
+#include "collector/store/rows.h"
+
+namespace pinfo {
+
+// A request as it was served. Times are CLOCK_MONOTONIC nanoseconds.
+struct ServedRequest {
+  ConnectionId connection;
+  uint32_t first_turn = 0;  // the turns it spans (100-continue, a response before the whole body)
+  uint32_t last_turn = 0;
+  Pid pid;
+  Tid begin_tid;
+  Tid end_tid;
+  std::string method;  // "TURN" where the bytes are not HTTP
+  std::string target;
+  std::string host;  // Host header or the absolute target's authority, lower case, no default port
+  std::string protocol;
+  std::string head;  // the request head as captured, for rules on headers
+  int32_t status = 0;
+  Outcome outcome = Outcome::kUnknown;
+  int64_t start_ns = 0;
+  int64_t first_out_ns = 0;  // 0: nothing was sent
+  int64_t end_ns = 0;        // last byte out; for unanswered ones the connection's end
+  std::optional<int64_t> queue_ns;
+  int64_t bytes_in = 0;
+  int64_t bytes_out = 0;
+  std::optional<pinfo_thread_time> spent;
+  uint8_t transport = PINFO_TRANSPORT_UNKNOWN;
+  std::string local_address;  // "127.0.0.1:8000", "[::1]:8000", "unix"
+  std::string peer_address;
+};
+
+struct AssemblerOptions {
+  bool turns = true;  // report what is not HTTP as TURN
+  // A response whose end its framing does not tell (until close, not HTTP) ends when this much
+  // time has passed since its last byte.
+  int64_t idle_ns = 1'000'000'000;
+};
+
+class RequestAssembler {
+ public:
+  using Output = std::function<void(ServedRequest)>;
+
+  RequestAssembler(AssemblerOptions options, Output output);
+  ~RequestAssembler();
+
+  // REQUIRES: a record of type RECEIVED, RESPONSE or CLOSE, or an EXIT with process_ended (its
+  // connections are over).
+  void OnRecord(const RecordView& record);
+  // The stream has reached now_ns: ends what has been idle too long.
+  void Advance(int64_t now_ns);
+  // The stream is over: every open request is reported; one without a whole response as kUnknown.
+  void Finish(int64_t now_ns);
+
+  [[nodiscard]] size_t open_connections() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace pinfo

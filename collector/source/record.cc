@@ -1,0 +1,74 @@
+#include "collector/source/record.h"
+
+#include <cstdint>
+
+namespace pinfo {
+namespace {
+
+struct Shape {
+  size_t fixed = 0;    // bytes of the record's struct; 0: unknown type
+  size_t payload = 0;  // bytes that its own length field announces
+};
+
+template <typename T>
+const T& View(std::span<const std::byte> bytes) {
+  return *reinterpret_cast<const T*>(bytes.data());
+}
+
+// REQUIRES: bytes holds at least a header. The length field of a struct is read only where the
+// struct lies within bytes.
+Shape ShapeOf(std::span<const std::byte> bytes) {
+  const auto shape = [&bytes]<typename T>(auto length_of) -> Shape {
+    if (bytes.size() < sizeof(T)) {
+      return {sizeof(T), SIZE_MAX};
+    }
+    return {sizeof(T), static_cast<size_t>(length_of(View<T>(bytes)))};
+  };
+  const auto none = [](const auto&) { return size_t{0}; };
+  switch (static_cast<pinfo_record_type>(View<pinfo_header>(bytes).type)) {
+    case PINFO_RECORD_RECEIVED:
+      return shape.operator()<pinfo_received>([](const auto& r) { return r.captured; });
+    case PINFO_RECORD_RESPONSE:
+      return shape.operator()<pinfo_response>([](const auto& r) { return r.captured; });
+    case PINFO_RECORD_CLOSE:
+      return shape.operator()<pinfo_close>(none);
+    case PINFO_RECORD_SAMPLE:
+      return shape.operator()<pinfo_sample>([](const auto& r) { return r.stack_bytes; });
+    case PINFO_RECORD_TASK:
+      return shape.operator()<pinfo_task>(none);
+    case PINFO_RECORD_EXEC:
+      return shape.operator()<pinfo_exec>([](const auto& r) { return r.path_bytes; });
+    case PINFO_RECORD_EXIT:
+      return shape.operator()<pinfo_exit>(none);
+    case PINFO_RECORD_MAPPING:
+      return shape.operator()<pinfo_mapping>([](const auto& r) { return r.path_bytes; });
+    case PINFO_RECORD_PROCESS:
+      return shape.operator()<pinfo_process>([](const auto& r) { return r.text_bytes; });
+    case PINFO_RECORD_STATUS:
+      return shape.operator()<pinfo_status>(none);
+    case PINFO_RECORD_LOSS:
+      return shape.operator()<pinfo_loss>(none);
+  }
+  return {};
+}
+
+}  // namespace
+
+std::optional<RecordView> DecodeRecord(std::span<const std::byte> bytes) {
+  if (bytes.size() < sizeof(pinfo_header) ||
+      reinterpret_cast<uintptr_t>(bytes.data()) % alignof(pinfo_header) != 0) {
+    return std::nullopt;
+  }
+  const size_t size = View<pinfo_header>(bytes).size;
+  if (size < sizeof(pinfo_header) || size > bytes.size()) {
+    return std::nullopt;
+  }
+  const auto record = bytes.first(size);
+  const Shape shape = ShapeOf(record);
+  if (shape.fixed == 0 || size < shape.fixed || size - shape.fixed != shape.payload) {
+    return std::nullopt;
+  }
+  return RecordView(record, record.subspan(shape.fixed));
+}
+
+}  // namespace pinfo

@@ -1,0 +1,39 @@
+// Where records come from: the kernel's ring (bpf_source), rings of preloaded processes
+// (ring_source), a recording (recording_source). A Source belongs to one thread.
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <string>
+
+#include "collector/base/result.h"
+
+namespace pinfo {
+
+class RecordSink {
+ public:
+  virtual ~RecordSink() = default;
+  // One raw record, not yet validated (DecodeRecord does that). bytes is 8-byte aligned, begins
+  // with a pinfo_header and is valid only during the call.
+  virtual void OnRecord(std::span<const std::byte> bytes) = 0;
+};
+
+class Source {
+ public:
+  virtual ~Source() = default;
+
+  // "ebpf-socket", "ebpf-syscall", "preload" or "replay".
+  [[nodiscard]] virtual std::string mode() const = 0;
+
+  // Hands everything available now to sink and returns the number of records. Never blocks.
+  // Also emits the source's own records: PINFO_RECORD_LOSS where its counters have grown.
+  virtual Result<size_t> Drain(RecordSink& sink) = 0;
+
+  // No record will ever come again: the targets have ended, the recording is read.
+  [[nodiscard]] virtual bool Ended() const = 0;
+
+  // Stops producing. What was produced before is still drained by the next calls of Drain.
+  virtual void Stop() = 0;
+};
+
+}  // namespace pinfo

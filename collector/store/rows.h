@@ -1,0 +1,162 @@
+// The plain values that go into and come out of the store. No behaviour, no SQL.
+//
+// Wall-clock times are nanoseconds since the Unix epoch (converted once, by the pipeline);
+// durations are nanoseconds. std::nullopt is "not known", never zero.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "bpf/wire.h"
+#include "collector/base/ids.h"
+
+namespace pinfo {
+
+enum class Outcome : uint8_t {
+  kComplete = 0,
+  kAborted = 1,  // the connection ended before the response did
+  kUnknown = 2,  // pinfo could not see how it ended
+  kPartial = 3,  // under way before pinfo looked: counted, left out of latency statistics
+};
+const char* OutcomeName(Outcome outcome);
+
+// One process's life: (pid, start_ticks, boot_id) on a host.
+struct ProcessRow {
+  ProcessId id;
+  Pid pid;
+  Pid parent;
+  uint64_t start_ticks = 0;
+  std::string boot_id;
+  std::string host;  // machine id
+  std::string mode;  // "ebpf" or "preload": how pinfo saw it
+  std::string exe;
+  std::string comm;
+  std::string cwd;
+  std::string argv;
+  uint32_t uid = 0;
+  int64_t start_wall_ns = 0;
+  int64_t seen_wall_ns = 0;  // last update
+  std::optional<int64_t> end_wall_ns;
+  std::optional<int32_t> exit_status;  // as wait(2) gives it
+};
+
+// /proc figures of a process at one moment.
+struct StatusRow {
+  ProcessId process;
+  int64_t wall_ns = 0;
+  int64_t rss_bytes = 0;
+  int64_t peak_rss_bytes = 0;
+  int64_t virtual_bytes = 0;
+  int64_t user_cpu_ns = 0;
+  int64_t system_cpu_ns = 0;
+  int64_t read_bytes = 0;
+  int64_t written_bytes = 0;
+  int32_t threads = 0;
+  int32_t open_fds = 0;
+};
+
+struct RequestRow {
+  RequestId id;
+  ProcessId process;
+  Pid pid;
+  Tid tid;  // the thread that received the request
+  std::string site;
+  std::string method;  // "TURN" where the protocol is not HTTP
+  std::string target;
+  std::string route;
+  int32_t status = 0;    // 0: none seen
+  std::string protocol;  // "HTTP/1.1" ...; empty where unknown
+  Outcome outcome = Outcome::kUnknown;
+  int64_t start_wall_ns = 0;
+  std::optional<int64_t> queue_ns;
+  std::optional<int64_t> first_byte_ns;
+  int64_t latency_ns = 0;
+  // Known only where one thread received and answered. Where known they add up to latency_ns.
+  std::optional<int64_t> on_cpu_ns;
+  std::optional<int64_t> blocked_ns;
+  std::optional<int64_t> runqueue_ns;
+  std::optional<int64_t> waiting_ns;
+  int64_t bytes_in = 0;
+  int64_t bytes_out = 0;
+  int64_t samples = 0;
+  bool profiled = false;
+  std::string stats_file;  // path; empty if none was written
+  // How many requests of its kind this row stands for: 1, more where rows were thinned out.
+  double weight = 1;
+};
+
+// One frame of a stack as stored. Inlined functions are frames of their own.
+struct FrameRow {
+  std::string function;  // demangled
+  std::string file;      // source file; empty where unknown
+  std::string module;    // ELF file's path
+  int32_t function_line = 0;  // where the function begins
+  int32_t line = 0;           // where it was executing
+  bool inlined = false;
+  friend auto operator<=>(const FrameRow&, const FrameRow&) = default;
+};
+
+// How an unwound stack ended.
+enum class StackEnd : uint8_t {
+  kComplete = 0,   // reached _start, clone or the thread's start
+  kTruncated = 1,  // the copied bytes ended first
+  kBroken = 2,     // no rule led further
+  kTooDeep = 3,    // cut at the limit
+  kMissing = 4,    // nothing was copied
+};
+
+struct SampleRow {
+  int64_t wall_ns = 0;
+  ProcessId process;
+  Tid tid;
+  StackId stack;
+  std::optional<RequestId> request;  // none: outside every request, or its row was not kept
+  std::string route;                 // of its request, also where the row was not kept
+  std::string site;
+  uint8_t kind = 0;         // enum pinfo_sample_kind
+  int64_t weight = 1;       // sampling periods
+  int64_t duration_ns = 0;  // exact for blocked samples
+  StackEnd end = StackEnd::kComplete;
+};
+
+// Exact counts of one (site, route, method, status) in one minute. Everything is counted here,
+// whether or not its row was kept.
+struct MinuteRow {
+  std::string site;
+  std::string route;
+  std::string method;
+  int32_t status = 0;
+  int64_t minute = 0;  // wall-clock minutes since the epoch
+  int64_t count = 0;
+  int64_t failed = 0;  // 5xx, aborted
+  int64_t latency_sum_ns = 0;
+  int64_t latency_min_ns = 0;
+  int64_t latency_max_ns = 0;
+  int64_t timed = 0;  // requests behind the on-CPU figures
+  int64_t on_cpu_sum_ns = 0;
+  int64_t bytes_in = 0;
+  int64_t bytes_out = 0;
+  // (bucket, count) of collector/base/histogram.h, sorted by bucket.
+  std::vector<std::pair<uint16_t, int64_t>> histogram;
+};
+
+// One run of attach, run, collect or replay.
+struct SessionRow {
+  int64_t id = 0;
+  std::string mode;     // "ebpf-socket", "ebpf-syscall", "preload", "replay"
+  std::string command;  // as the user gave it
+  int64_t start_wall_ns = 0;
+  std::optional<int64_t> end_wall_ns;
+  int64_t requests_seen = 0;
+  int64_t rows_thinned = 0;  // requests counted whose row was not kept
+  int64_t samples_seen = 0;
+  int64_t samples_attributed = 0;
+  int64_t own_cpu_ns = 0;  // pinfo's own user and system time
+  int64_t own_peak_rss_bytes = 0;
+  std::array<int64_t, PINFO_LOSS_KIND_COUNT> lost{};
+};
+
+}  // namespace pinfo

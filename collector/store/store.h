@@ -1,0 +1,49 @@
+// Where everything pinfo has seen is kept. SQLite is the embedded implementation; the SQL dialect
+// stays behind this interface. A Store belongs to one thread. Several processes may write to one
+// database at a time: writes are batched between Begin and Commit, ids come in reserved ranges.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "collector/base/result.h"
+#include "collector/store/rows.h"
+
+namespace pinfo {
+
+struct RequestIdRange {
+  int64_t first = 0;
+  int64_t count = 0;
+};
+
+// The writing side. Every method between Begin and Commit; a failed Commit leaves the store as
+// before Begin, and the caller may repeat the batch.
+class Store {
+ public:
+  virtual ~Store() = default;
+
+  virtual Status Begin() = 0;
+  virtual Status Commit() = 0;
+  virtual void Rollback() = 0;
+
+  // Inserts the row or updates that of the same (host, boot_id, pid, start_ticks).
+  virtual Result<ProcessId> PutProcess(const ProcessRow& row) = 0;
+  virtual Status AddStatus(const StatusRow& row) = 0;
+  // Ids nobody else will use. Opens its own transaction: REQUIRES no batch is open.
+  virtual Result<RequestIdRange> ReserveRequestIds(int64_t count) = 0;
+  virtual Status AddRequest(const RequestRow& row) = 0;  // row.id from a reserved range
+  // The stack's id in the trie, outermost frame first. Equal stacks have equal ids.
+  virtual Result<StackId> InternStack(std::span<const FrameRow> root_first) = 0;
+  virtual Status AddSample(const SampleRow& row) = 0;
+  // Adds to the row of the same key.
+  virtual Status AddMinute(const MinuteRow& row) = 0;
+  // id 0: inserts and returns the new id; otherwise updates that row.
+  virtual Result<int64_t> PutSession(const SessionRow& row) = 0;
+  // Deletes what is older than max_age_ns and, if the database is larger than max_bytes, the oldest
+  // until it is not. Bounded in time per call; returns rows deleted. REQUIRES no batch is open.
+  virtual Result<int64_t> Retain(int64_t now_wall_ns, int64_t max_age_ns, int64_t max_bytes) = 0;
+};
+
+}  // namespace pinfo
