@@ -1,0 +1,70 @@
+"""Clients of the servers: requests one knows exactly, over connections one controls."""
+import http.client
+import socket
+import subprocess
+import threading
+
+
+def send(port, method, target, body=None, headers=None, connection=None):
+    """One request; returns (status, body). connection: reuse this http.client connection."""
+    own = connection or http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    try:
+        own.request(method, target, body=body, headers=headers or {})
+        response = own.getresponse()
+        return response.status, response.read()
+    finally:
+        if connection is None:
+            own.close()
+
+
+def keep_alive(port, requests):
+    """(method, target, body) one after the other on one connection; the statuses."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    try:
+        return [send(port, *request, connection=connection)[0] for request in requests]
+    finally:
+        connection.close()
+
+
+def parallel(port, requests, clients):
+    """The same from several threads at once, each with its share on its own connection."""
+    errors = []
+
+    def client(share):
+        try:
+            keep_alive(port, share)
+        except OSError as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=client, args=(requests[i::clients],))
+               for i in range(clients)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if errors:
+        raise errors[0]
+
+
+def raw(port, *pieces, read=True):
+    """Bytes as they are, piece by piece; what the server said until it closed or went quiet."""
+    with socket.create_connection(("127.0.0.1", port), 10) as peer:
+        peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for piece in pieces:
+            peer.sendall(piece)
+        if not read:
+            return b""
+        peer.settimeout(2)
+        answer = b""
+        try:
+            while chunk := peer.recv(65536):
+                answer += chunk
+        except (TimeoutError, ConnectionResetError):
+            pass
+        return answer
+
+
+def ab(url, requests, clients):
+    """A bounded burst of ApacheBench over keep-alive connections."""
+    subprocess.run(["ab", "-q", "-k", "-n", str(requests), "-c", str(clients), url], check=True,
+                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=60)

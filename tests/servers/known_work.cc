@@ -1,0 +1,64 @@
+#include "tests/servers/known_work.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <ctime>
+
+namespace {
+
+int64_t Now(clockid_t clock) {
+  timespec time{};
+  clock_gettime(clock, &time);
+  return time.tv_sec * 1'000'000'000LL + time.tv_nsec;
+}
+
+// Iterations between two looks at the clock: some 20 us, so that reading it costs little.
+constexpr int kSpin = 20'000;
+
+}  // namespace
+
+// Bodies differ on purpose: identical ones are folded into one function by some linkers.
+extern "C" __attribute__((noinline)) void burn_alpha(int64_t ns) {
+  volatile uint64_t value = 1;
+  for (int64_t end = Now(CLOCK_THREAD_CPUTIME_ID) + ns; Now(CLOCK_THREAD_CPUTIME_ID) < end;) {
+    for (int i = 0; i < kSpin; ++i) value = value * 3 + 1;
+  }
+}
+
+extern "C" __attribute__((noinline)) void burn_beta(int64_t ns) {
+  volatile uint64_t value = 7;
+  for (int64_t end = Now(CLOCK_THREAD_CPUTIME_ID) + ns; Now(CLOCK_THREAD_CPUTIME_ID) < end;) {
+    for (int i = 0; i < kSpin; ++i) value = (value ^ 0x9e3779b9) + 5;
+  }
+}
+
+namespace pinfo::testing {
+
+int64_t MonotonicNs() { return Now(CLOCK_MONOTONIC); }
+
+void SleepMs(int64_t ms) {
+  int64_t end = MonotonicNs() + ms * 1'000'000;
+  timespec until{.tv_sec = end / 1'000'000'000, .tv_nsec = end % 1'000'000'000};
+  while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, nullptr) == EINTR) {
+  }
+}
+
+void Burn(int64_t ms, int64_t share) {
+  constexpr int64_t kSlice = 2'000'000;
+  int64_t end = Now(CLOCK_THREAD_CPUTIME_ID) + ms * 1'000'000;
+  // What one slice overran its part by is taken off the same function's next part.
+  int64_t alpha_debt = 0;
+  int64_t beta_debt = 0;
+  for (int64_t now = Now(CLOCK_THREAD_CPUTIME_ID); now < end;) {
+    int64_t slice = std::min(kSlice, end - now);
+    int64_t alpha = slice * share / 100;
+    burn_alpha(std::max<int64_t>(0, alpha - alpha_debt));
+    int64_t between = Now(CLOCK_THREAD_CPUTIME_ID);
+    alpha_debt += between - now - alpha;
+    burn_beta(std::max<int64_t>(0, slice - alpha - beta_debt));
+    now = Now(CLOCK_THREAD_CPUTIME_ID);
+    beta_debt += now - between - (slice - alpha);
+  }
+}
+
+}  // namespace pinfo::testing
