@@ -1,8 +1,8 @@
 """What every scenario shares: its modes and time limit, its folder, pinfo as a command, and checks.
 
-A scenario file defines functions marked @scenario and ends with harness.main(). CTest registers each
-of them per mode: FILE CASE MODE. Exit status: 0 passed, 1 failed, 77 could not run (the reason is
-printed after 'SKIP:'). Environment: PINFO_BIN, PINFO_PRELOAD, PINFO_THREADED_SERVER.
+A scenario file defines functions marked @scenario and ends with harness.main(). CTest registers
+each of them per mode: FILE CASE MODE. Exit status: 0 passed, 1 failed, 77 could not run (the reason
+is printed after 'SKIP:'). Environment: PINFO_BIN, PINFO_PRELOAD, PINFO_THREADED_SERVER.
 
 Modes: ebpf runs as root; preload runs pinfo and the server as an ordinary user (nobody where the
 harness is root). Whatever a scenario starts is a child of this process and ended by its pid.
@@ -65,7 +65,7 @@ def check_same_lines(found, expected, what):
 
 
 class Observation:
-    """A running `pinfo attach`, `run` or `collect`. Its stderr is kept and shown when a check fails."""
+    """A running `pinfo attach`. Its stderr is kept and shown when a check fails."""
 
     def __init__(self, command, **popen):
         self.command = [str(word) for word in command]
@@ -87,7 +87,7 @@ class Observation:
         end = time.monotonic() + seconds
         while not self._attached.wait(0.05):
             check(self.process.poll() is None,
-                  f"pinfo ended with {self.process.returncode} before it had attached:\n{self.text}")
+                  f"pinfo ended with {self.process.returncode} before it attached:\n{self.text}")
             check(time.monotonic() < end, f"pinfo did not attach within {seconds} s:\n{self.text}")
         return self
 
@@ -209,10 +209,18 @@ class Context:
         observation = self.attach(*words, server.pid).wait_attached()
         return Observed(self, server, observation)
 
+    def json_lines(self, *words, **options):
+        return [json.loads(line) for line in self.pinfo(*words, "--json", **options)
+                .stdout.splitlines()]
+
+    def totals(self):
+        """The line of `pinfo status --json` that sums everything up."""
+        return next(row for row in self.json_lines("status") if row["type"] == "totals")
+
     def requests(self, *words, **options):
         """`pinfo requests --json` as a list of dicts, oldest first."""
-        lines = self.pinfo("requests", "--json", *words, **options).stdout.splitlines()
-        return sorted((json.loads(line) for line in lines), key=lambda row: (row["start"], row["id"]))
+        return sorted(self.json_lines("requests", *words, **options),
+                      key=lambda row: (row["start"], row["id"]))
 
 
 class Observed:

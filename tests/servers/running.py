@@ -106,6 +106,9 @@ class Server:
     def workers(self):
         return children(self.pid)
 
+    def signal_master(self, number):
+        os.kill(self.pid, number)
+
     def stop(self, number=signal.SIGTERM, seconds=20):
         """Ends the server by its pid and returns the exit status of what was started here."""
         if self.process is None:

@@ -1,0 +1,105 @@
+"""Targets that cannot be observed: a clear message, a non-zero exit, and no server hurt."""
+import os
+import pathlib
+import subprocess
+import time
+
+import harness
+import running
+import traffic
+from harness import NOBODY, Skip, check, check_equal, scenario
+
+
+def refused(done, *words):
+    """It failed with status 1 and a message in which each of the words, any case, occurs."""
+    check_equal(done.returncode, 1, f"exit status, with {done.stderr!r}")
+    check(done.stderr.startswith("pinfo: "), f"the message is pinfo's: {done.stderr!r}")
+    for word in words:
+        check(word.lower() in done.stderr.lower(), f"{word!r} is in the message: {done.stderr!r}")
+
+
+def attach(context, *words, uid=None):
+    return context.pinfo("attach", *words, "--duration", "2s", uid=uid, status=None)
+
+
+@scenario(modes=["ebpf"])
+def no_such_process(context):
+    gone = subprocess.Popen(["/bin/true"])
+    gone.wait()
+    refused(attach(context, gone.pid), str(gone.pid))
+    refused(attach(context, 2**22 + 1), str(2**22 + 1))
+    for nonsense in ("0", "-5", "nginx", "1e3", "99999999999999999999"):
+        done = attach(context, nonsense)
+        check(done.returncode in (1, 2) and done.stderr, f"pid {nonsense}: {done}")
+
+
+@scenario(modes=["ebpf"])
+def kernel_thread(context):
+    if pathlib.Path("/proc/2/comm").read_text() != "kthreadd\n":
+        raise Skip("pid 2 is no kernel thread in this pid namespace")
+    refused(attach(context, 2), "2", "kernel thread")
+
+
+@scenario(modes=["ebpf"])
+def nothing_to_attach_to(context):
+    check_equal(context.pinfo("attach", status=None).returncode, 2, "exit status without a target")
+
+
+@scenario(modes=["ebpf"])
+def no_permission(context):
+    server = context.start(running.ThreadedServer)
+    os.chown(context.home, NOBODY, NOBODY)
+    refused(attach(context, server.pid, uid=NOBODY), "root")
+    check_equal(traffic.send(server.port, "GET", "/bytes?n=3"), (200, b"xxx"), "the answer")
+
+
+@scenario(modes=["ebpf"])
+def ends_meanwhile(context):
+    """pinfo ends with its target, with everything stored."""
+    server = context.start(running.ThreadedServer)
+    observation = context.attach(server.pid).wait_attached()
+    for i in range(20):
+        traffic.send(server.port, "GET", f"/bytes?n={i}")
+    server.stop()
+    begin = time.monotonic()
+    check_equal(observation.wait(10), 0, f"exit status of attach:\n{observation.text}")
+    check(time.monotonic() - begin < 5, "pinfo ended soon after its target")
+    check_equal(len(context.requests()), 20, "requests stored")
+
+
+@scenario(modes=["ebpf"])
+def second_observer(context):
+    """Another pinfo on the same process is refused; the first one goes on undisturbed."""
+    server = context.start(running.ThreadedServer)
+    first = context.attach(server.pid).wait_attached()
+    refused(attach(context, server.pid), str(server.pid), "already")
+    for i in range(20):
+        traffic.send(server.port, "GET", f"/bytes?n={i}")
+    check_equal(first.stop(), 0, "exit status of the first")
+    check_equal(len(context.requests()), 20, "requests, each once")
+    again = context.attach(server.pid).wait_attached()
+    check_equal(again.stop(), 0, "exit status of an attach after the first has ended")
+
+
+@scenario(modes=["preload"])
+def preload_cannot_reach(context):
+    """Static and set-uid programs ignore LD_PRELOAD: said at once, with what to do instead."""
+    static = context.subfolder("static") / "static_server"
+    source = "int main(void) { return 0; }"
+    built = subprocess.run(["cc", "-static", "-x", "c", "-o", str(static), "-"], input=source,
+                           text=True, capture_output=True)
+    check_equal(built.returncode, 0, f"compiling a static program: {built.stderr}")
+    refused(context.pinfo("run", "--", static, status=None), "static", "attach")
+    refused(context.pinfo("run", "--", "/usr/bin/passwd", "--help", status=None), "attach")
+
+
+@scenario(modes=["preload"])
+def command_not_found(context):
+    done = context.pinfo("run", "--", "/nonexistent/server", status=None)
+    check(done.returncode in (1, 126, 127), f"exit status {done.returncode}")
+    check("/nonexistent/server" in done.stderr, f"message {done.stderr!r}")
+    check_equal(context.pinfo("run", status=None).returncode, 2, "exit status without a command")
+
+
+if __name__ == "__main__":
+    harness.main()
