@@ -12,7 +12,7 @@ TOLERANCE = 0.05
 def function_times(context, *words):
     """{function: (self seconds, total seconds)} of `pinfo stats`."""
     return {row["function"]: (row["self_ns"] / 1e9, row["total_ns"] / 1e9)
-            for row in context.json_lines("stats", "--limit", "0", *words)}
+            for row in context.json_lines("stats", *words)}
 
 
 def total(times, name):

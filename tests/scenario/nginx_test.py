@@ -67,13 +67,14 @@ def probes_syscall(context):
 
 @scenario()
 def burst(context):
-    """More than the rate at which every row is kept: each request is counted all the same."""
+    """As fast as it goes: every request is counted and, this many, listed as well."""
     observed = context.observe(running.Nginx)
     traffic.ab(observed.server.url("/index.html"), 20000, 16)
     observed.finish()
     logged = len(observed.server.access_lines())
     check(logged >= 20000, f"the load itself went wrong: {logged} lines in the access log")
     check_equal(context.totals()["requests"], logged, "requests counted")
+    check_equal(len(context.requests()), logged, "requests listed")
 
 
 @scenario()
