@@ -1,35 +1,38 @@
 // The reading side of the store: what views need, as plain values. A Reader belongs to one thread
-// and sees a consistent state while writers go on.
+// and sees the state of the moment it was opened while writers go on; open a new one to see more,
+// and do not keep one for long: what it sees cannot be reclaimed meanwhile.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "collector/base/result.h"
-#include "collector/profile/call_tree.h"
 #include "collector/store/rows.h"
+#include "collector/views/profile.h"
 
 namespace pinfo {
 
 enum class RequestOrder : uint8_t { kNewest, kOldest, kSlowest, kOnCpu, kBlocked, kBytesOut };
 
 struct RequestFilter {
-  std::optional<std::string> site;
-  std::optional<std::string> route;  // exact, or a glob where it holds * or ?
-  std::optional<std::string> method;
-  std::optional<int32_t> status;         // exact
-  std::optional<int32_t> status_class;   // 5 for 5xx
-  std::optional<int64_t> slower_than_ns;
-  std::optional<int64_t> since_wall_ns;
-  std::optional<int64_t> until_wall_ns;
-  std::optional<bool> profiled;
+  std::optional<std::string> site = std::nullopt;
+  std::optional<std::string> route = std::nullopt;  // exact, or a glob where it holds * or ?
+  std::optional<std::string> method = std::nullopt;
+  std::optional<int32_t> status = std::nullopt;        // exact
+  std::optional<int32_t> status_class = std::nullopt;  // 5 for 5xx
+  std::optional<int64_t> slower_than_ns = std::nullopt;
+  std::optional<int64_t> since_wall_ns = std::nullopt;
+  std::optional<int64_t> until_wall_ns = std::nullopt;
+  std::optional<bool> profiled = std::nullopt;
   bool failed = false;  // 5xx or aborted
   RequestOrder order = RequestOrder::kNewest;
-  std::optional<int64_t> limit;
+  std::optional<int64_t> limit = std::nullopt;
 };
 
 // Exact over everything counted (MinuteRow), not only over the rows kept.
@@ -85,15 +88,6 @@ struct Totals {
   int64_t database_bytes = 0;
 };
 
-// A call tree whose total is the latency of what it covers: the on-CPU time spread over the samples
-// ([unsampled] where there are none), and frames of their own for what was not on a CPU.
-struct Profile {
-  CallTree tree;
-  int64_t requests = 0;
-  int64_t samples = 0;
-  int64_t samples_incomplete = 0;
-};
-
 class Reader {
  public:
   virtual ~Reader() = default;
@@ -109,8 +103,11 @@ class Reader {
   virtual Result<std::vector<SessionRow>> Sessions() = 0;
   // Requests, failures and latency a minute, oldest first, over all sites.
   virtual Result<std::vector<std::pair<int64_t, LatencySummary>>> Minutes(int64_t since_minute) = 0;
+  // Fails where there is no such request.
   virtual Result<Profile> RequestProfile(RequestId id) = 0;
-  // Over every sampled request of the route, at the site where one is given.
+  // Over every request row of the route, at the site where one is given: the total is the sum of
+  // their latencies. Their on-CPU time is spread over all on-CPU samples of the route, also over
+  // those of requests whose rows were not kept.
   virtual Result<Profile> RouteProfile(const std::optional<std::string>& site,
                                        const std::string& route) = 0;
   virtual Result<Profile> WholeProfile() = 0;

@@ -90,9 +90,9 @@ struct RequestRow {
 
 // One frame of a stack as stored. Inlined functions are frames of their own.
 struct FrameRow {
-  std::string function;  // demangled
-  std::string file;      // source file; empty where unknown
-  std::string module;    // ELF file's path
+  std::string function;       // demangled
+  std::string file;           // source file; empty where unknown
+  std::string module;         // ELF file's path
   int32_t function_line = 0;  // where the function begins
   int32_t line = 0;           // where it was executing
   bool inlined = false;

@@ -1,0 +1,62 @@
+// The queries behind the SQLite Reader, by what they ask about. Each reads within the transaction
+// its caller holds open.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "collector/base/result.h"
+#include "collector/store/reader.h"
+#include "collector/store/sqlite_handle.h"
+#include "collector/views/profile_builder.h"
+
+namespace pinfo::sqlite {
+
+// reader_requests.cc
+Status ForEachRequest(Database& database, const RequestFilter& filter,
+                      const std::function<bool(const RequestRow&)>& visit);
+Result<std::optional<RequestRow>> FindRequest(Database& database, RequestId id);
+
+// reader_summaries.cc
+Result<std::vector<SiteSummary>> LoadSites(Database& database);
+Result<std::vector<RouteSummary>> LoadRoutes(Database& database);
+Result<std::vector<std::pair<int64_t, LatencySummary>>> LoadMinutes(Database& database,
+                                                                    int64_t since_minute);
+Result<Totals> LoadTotals(Database& database);
+
+// reader_processes.cc
+Result<std::vector<ProcessSummary>> LoadProcesses(Database& database);
+Result<std::vector<SessionRow>> LoadSessions(Database& database);
+
+// reader_profiles.cc. Request times and samples of many requests are summed up before they are
+// spread, so a profile of a million requests costs as much memory as its distinct stacks.
+Result<Profile> LoadRequestProfile(Database& database, RequestId id);
+// Over every request of the route (at every site where none is given), or of all routes.
+Result<Profile> LoadRouteProfile(Database& database, const std::optional<std::string>& site,
+                                 const std::string& route);
+Result<Profile> LoadWholeProfile(Database& database);
+
+// Prepares sql and calls visit for each row until it returns false.
+template <typename Visit, typename... Values>
+Status ForEachRow(Database& database, std::string_view sql, Visit visit, const Values&... values) {
+  Result<Statement> statement = database.Prepare(sql);
+  if (!statement) {
+    return tl::unexpected(statement.error());
+  }
+  statement->Bind(values...);
+  while (true) {
+    const Result<bool> row = statement->Step();
+    if (!row) {
+      return tl::unexpected(row.error());
+    }
+    if (!*row || !visit(*statement)) {
+      return {};
+    }
+  }
+}
+
+}  // namespace pinfo::sqlite

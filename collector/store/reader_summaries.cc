@@ -1,0 +1,241 @@
+#include <algorithm>
+#include <map>
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include "collector/base/histogram.h"
+#include "collector/store/reader_queries.h"
+
+namespace pinfo::sqlite {
+namespace {
+
+using BucketCounts = std::vector<std::pair<uint16_t, int64_t>>;  // sorted by bucket
+
+// The middle of the bucket that holds the value of this rank, within what was really measured.
+int64_t Percentile(const BucketCounts& buckets, int64_t count, int percent,
+                   const LatencySummary& bounds) {
+  const int64_t rank = (count * percent + 99) / 100;
+  int64_t seen = 0;
+  for (const auto& [bucket, in_bucket] : buckets) {
+    seen += in_bucket;
+    if (seen >= rank) {
+      const int64_t lower = HistogramLowerBound(bucket);
+      const int64_t upper = HistogramLowerBound(static_cast<uint16_t>(bucket + 1)) - 1;
+      return std::clamp(lower + (upper - lower) / 2, bounds.min_ns, bounds.max_ns);
+    }
+  }
+  return bounds.max_ns;
+}
+
+void SetPercentiles(const BucketCounts& buckets, LatencySummary& summary) {
+  int64_t count = 0;
+  for (const auto& [bucket, in_bucket] : buckets) {
+    count += in_bucket;
+  }
+  if (count == 0 || summary.min_ns > summary.max_ns) {
+    return;
+  }
+  summary.p50_ns = Percentile(buckets, count, 50, summary);
+  summary.p90_ns = Percentile(buckets, count, 90, summary);
+  summary.p99_ns = Percentile(buckets, count, 99, summary);
+}
+
+// What minutes are summed up by. The expression may use minute m and route.
+enum class Group : uint8_t { kAll, kSite, kRoute, kMinute };
+
+std::string_view KeyOf(Group group) {
+  switch (group) {
+    case Group::kAll:
+      return "0";
+    case Group::kSite:
+      return "route.site_id";
+    case Group::kRoute:
+      return "m.route_id";
+    case Group::kMinute:
+      return "m.minute";
+  }
+  return "0";  // not reached: every group is named above
+}
+
+Result<std::map<int64_t, LatencySummary>> LoadSummaries(Database& database, Group group,
+                                                        int64_t since_minute) {
+  std::map<int64_t, LatencySummary> summaries;
+  std::map<int64_t, BucketCounts> histograms;
+  const std::string sums = fmt::format(
+      "SELECT {} AS key, sum(m.count), sum(m.failed), sum(m.latency_sum_ns), min(m.latency_min_ns),"
+      " max(m.latency_max_ns), sum(m.timed), sum(m.on_cpu_sum_ns), sum(m.bytes_in),"
+      " sum(m.bytes_out) FROM minute m JOIN route ON route.id = m.route_id"
+      " WHERE m.minute >= ?1 GROUP BY key",
+      KeyOf(group));
+  const std::string buckets = fmt::format(
+      "SELECT {} AS key, b.bucket, sum(b.count) FROM minute m JOIN route ON route.id = m.route_id"
+      " JOIN minute_bucket b ON b.minute_id = m.id"
+      " WHERE m.minute >= ?1 GROUP BY key, b.bucket ORDER BY key, b.bucket",
+      KeyOf(group));
+  Status status = ForEachRow(
+      database, sums,
+      [&](const Statement& row) {
+        summaries[row.Int(0)] = {.count = row.Int(1),
+                                 .failed = row.Int(2),
+                                 .sum_ns = row.Int(3),
+                                 .min_ns = row.Int(4),
+                                 .max_ns = row.Int(5),
+                                 .timed = row.Int(6),
+                                 .on_cpu_sum_ns = row.Int(7),
+                                 .bytes_in = row.Int(8),
+                                 .bytes_out = row.Int(9)};
+        return true;
+      },
+      since_minute);
+  if (status) {
+    status = ForEachRow(
+        database, buckets,
+        [&](const Statement& row) {
+          histograms[row.Int(0)].emplace_back(static_cast<uint16_t>(row.Int(1)), row.Int(2));
+          return true;
+        },
+        since_minute);
+  }
+  if (!status) {
+    return tl::unexpected(status.error());
+  }
+  for (const auto& [key, histogram] : histograms) {
+    SetPercentiles(histogram, summaries[key]);
+  }
+  return summaries;
+}
+
+int64_t FileBytes(const std::string& path) {
+  struct stat info = {};
+  return ::stat(path.c_str(), &info) == 0 ? info.st_size : 0;
+}
+
+// Which single figures make up Totals; each has a query of its own.
+struct Figure {
+  int64_t Totals::*member;
+  const char* sql;
+};
+constexpr Figure kFigures[] = {
+    {&Totals::sites, "SELECT count(*) FROM site WHERE id IN (SELECT site_id FROM route)"},
+    {&Totals::processes, "SELECT count(*) FROM process"},
+    {&Totals::processes_alive, "SELECT count(*) FROM process WHERE end_wall_ns IS NULL"},
+    {&Totals::request_rows, "SELECT count(*) FROM request"},
+    // Minutes reach further back than rows: counts are kept where rows were thinned out.
+    {&Totals::first_wall_ns,
+     "SELECT coalesce((SELECT min(start_wall_ns) FROM request),"
+     " (SELECT min(minute) * 60000000000 FROM minute), 0)"},
+    {&Totals::last_wall_ns,
+     "SELECT coalesce((SELECT max(start_wall_ns) FROM request),"
+     " (SELECT max(minute) * 60000000000 FROM minute), 0)"},
+    {&Totals::own_cpu_ns, "SELECT coalesce(sum(own_cpu_ns), 0) FROM session"},
+};
+
+Status LoadSampleCounts(Database& database, Totals& totals) {
+  return ForEachRow(
+      database, "SELECT count(*), count(route_id), coalesce(sum(stack_end <> 0), 0) FROM sample",
+      [&totals](const Statement& row) {
+        totals.samples = row.Int(0);
+        totals.samples_attributed = row.Int(1);
+        totals.samples_incomplete = row.Int(2);
+        return false;
+      });
+}
+
+Status LoadLosses(Database& database, Totals& totals) {
+  return ForEachRow(database, "SELECT kind, sum(count) FROM session_loss GROUP BY kind",
+                    [&totals](const Statement& row) {
+                      const auto kind = static_cast<size_t>(row.Int(0));
+                      if (kind < totals.lost.size()) {
+                        totals.lost[kind] = row.Int(1);
+                      }
+                      return true;
+                    });
+}
+
+}  // namespace
+
+Result<std::vector<RouteSummary>> LoadRoutes(Database& database) {
+  Result<std::map<int64_t, LatencySummary>> summaries = LoadSummaries(database, Group::kRoute, 0);
+  if (!summaries) {
+    return tl::unexpected(summaries.error());
+  }
+  std::vector<RouteSummary> routes;
+  const Status status =
+      ForEachRow(database,
+                 "SELECT route.id, site.name, route.name FROM route JOIN site ON"
+                 " site.id = route.site_id ORDER BY site.name, route.name",
+                 [&](const Statement& row) {
+                   if (const auto it = summaries->find(row.Int(0)); it != summaries->end()) {
+                     routes.push_back({.site = std::string(row.Text(1)),
+                                       .route = std::string(row.Text(2)),
+                                       .latency = it->second});
+                   }
+                   return true;
+                 });
+  if (!status) {
+    return tl::unexpected(status.error());
+  }
+  return routes;
+}
+
+Result<std::vector<SiteSummary>> LoadSites(Database& database) {
+  Result<std::map<int64_t, LatencySummary>> summaries = LoadSummaries(database, Group::kSite, 0);
+  if (!summaries) {
+    return tl::unexpected(summaries.error());
+  }
+  std::vector<SiteSummary> sites;
+  const Status status = ForEachRow(
+      database,
+      "SELECT site.id, site.name, (SELECT count(*) FROM route WHERE site_id = site.id"
+      " AND id IN (SELECT route_id FROM minute)) FROM site ORDER BY site.name",
+      [&](const Statement& row) {
+        if (const auto it = summaries->find(row.Int(0)); it != summaries->end()) {
+          sites.push_back(
+              {.site = std::string(row.Text(1)), .routes = row.Int(2), .latency = it->second});
+        }
+        return true;
+      });
+  if (!status) {
+    return tl::unexpected(status.error());
+  }
+  return sites;
+}
+
+Result<std::vector<std::pair<int64_t, LatencySummary>>> LoadMinutes(Database& database,
+                                                                    int64_t since_minute) {
+  const Result<std::map<int64_t, LatencySummary>> summaries =
+      LoadSummaries(database, Group::kMinute, since_minute);
+  if (!summaries) {
+    return tl::unexpected(summaries.error());
+  }
+  return std::vector<std::pair<int64_t, LatencySummary>>(summaries->begin(), summaries->end());
+}
+
+Result<Totals> LoadTotals(Database& database) {
+  Totals totals;
+  const Result<std::map<int64_t, LatencySummary>> summaries =
+      LoadSummaries(database, Group::kAll, 0);
+  if (!summaries) {
+    return tl::unexpected(summaries.error());
+  }
+  if (!summaries->empty()) {
+    totals.latency = summaries->begin()->second;
+  }
+  for (const Figure& figure : kFigures) {
+    const Result<int64_t> value = database.QueryInt(figure.sql);
+    if (!value) {
+      return tl::unexpected(value.error());
+    }
+    totals.*figure.member = *value;
+  }
+  for (const Status& status : {LoadSampleCounts(database, totals), LoadLosses(database, totals)}) {
+    if (!status) {
+      return tl::unexpected(status.error());
+    }
+  }
+  totals.database_bytes = FileBytes(database.Path()) + FileBytes(database.Path() + "-wal");
+  return totals;
+}
+
+}  // namespace pinfo::sqlite

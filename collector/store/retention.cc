@@ -1,0 +1,210 @@
+#include "collector/store/retention.h"
+
+#include <algorithm>
+#include <chrono>
+#include <limits>
+#include <optional>
+#include <span>
+
+namespace pinfo::sqlite {
+namespace {
+
+constexpr auto kBudget = std::chrono::milliseconds(200);
+constexpr int64_t kChunkRows = 2000;    // of one statement: other writers wait this long
+constexpr int64_t kChunkMinutes = 100;  // each with its histogram
+
+// ?1: rows of an earlier time go; ?2: at most so many. Rows of sample and process_status come in
+// nearly in order of time, so their oldest are among the first by id; an index by time would cost
+// every insert.
+constexpr const char* kDeleteRequests =
+    "DELETE FROM request WHERE id IN (SELECT id FROM request WHERE start_wall_ns < ?1"
+    " ORDER BY start_wall_ns LIMIT ?2)";
+constexpr const char* kDeleteSamples =
+    "DELETE FROM sample WHERE id IN (SELECT id FROM sample ORDER BY id LIMIT ?2)"
+    " AND wall_ns < ?1";
+constexpr const char* kDeleteStatuses =
+    "DELETE FROM process_status WHERE id IN (SELECT id FROM process_status ORDER BY id LIMIT ?2)"
+    " AND wall_ns < ?1";
+constexpr const char* kDeleteMinutes =
+    "DELETE FROM minute WHERE id IN (SELECT id FROM minute WHERE (minute + 1) * 60000000000 <= ?1"
+    " ORDER BY minute LIMIT ?2)";
+constexpr const char* kDeleteSessions =
+    "DELETE FROM session WHERE id IN (SELECT id FROM session WHERE end_wall_ns < ?1 LIMIT ?2)";
+// A process whose end nobody saw is over once its /proc figures have stopped coming.
+constexpr const char* kDeleteProcesses =
+    "DELETE FROM process WHERE id IN (SELECT id FROM process"
+    " WHERE coalesce(end_wall_ns, seen_wall_ns) < ?1 AND NOT EXISTS"
+    " (SELECT 1 FROM process_status WHERE process_id = process.id) LIMIT ?2)";
+
+class Sweep {
+ public:
+  explicit Sweep(Database& database) : database_(database) {}
+
+  // Rows deleted by one statement, in a transaction of its own.
+  Result<int64_t> Delete(const char* sql, int64_t before_wall_ns, int64_t limit) {
+    Result<Statement> statement = database_.Prepare(sql);
+    if (!statement) {
+      return tl::unexpected(statement.error());
+    }
+    if (const Status status = statement->Run(before_wall_ns, limit); !status) {
+      return tl::unexpected(status.error());
+    }
+    const int64_t rows = database_.Changes();
+    deleted_ += rows;
+    return rows;
+  }
+
+  // The same until nothing is left to delete or the time is over.
+  Status DeleteAll(const char* sql, int64_t before_wall_ns, int64_t limit) {
+    while (InTime()) {
+      const Result<int64_t> rows = Delete(sql, before_wall_ns, limit);
+      if (!rows) {
+        return tl::unexpected(rows.error());
+      }
+      if (*rows == 0) {
+        break;
+      }
+    }
+    return {};
+  }
+
+  [[nodiscard]] bool InTime() const { return std::chrono::steady_clock::now() < deadline_; }
+  [[nodiscard]] int64_t deleted() const { return deleted_; }
+
+ private:
+  Database& database_;
+  std::chrono::steady_clock::time_point deadline_ = std::chrono::steady_clock::now() + kBudget;
+  int64_t deleted_ = 0;
+};
+
+Status DeleteByAge(Sweep& sweep, int64_t cutoff) {
+  struct Step {
+    const char* sql;
+    int64_t limit;
+  };
+  for (const Step& step : {Step{kDeleteSamples, kChunkRows}, Step{kDeleteRequests, kChunkRows},
+                           Step{kDeleteStatuses, kChunkRows}, Step{kDeleteMinutes, kChunkMinutes},
+                           Step{kDeleteSessions, kChunkRows}, Step{kDeleteProcesses, kChunkRows}}) {
+    if (Status status = sweep.DeleteAll(step.sql, cutoff, step.limit); !status) {
+      return status;
+    }
+  }
+  return {};
+}
+
+Result<int64_t> BytesInUse(Database& database) {
+  int64_t figures[3] = {};
+  const char* const pragmas[3] = {"PRAGMA page_count", "PRAGMA freelist_count", "PRAGMA page_size"};
+  for (size_t i = 0; i < std::size(figures); ++i) {
+    const Result<int64_t> value = database.QueryInt(pragmas[i]);
+    if (!value) {
+      return value;
+    }
+    figures[i] = *value;
+  }
+  return (figures[0] - figures[1]) * figures[2];
+}
+
+// The time up to which one chunk of rows lies, of whichever table reaches back furthest; nullopt
+// where no rows are left.
+Result<std::optional<int64_t>> OldestChunkEnd(Database& database) {
+  std::optional<int64_t> end;
+  for (const char* sql :
+       {"SELECT max(start_wall_ns) FROM"
+        " (SELECT start_wall_ns FROM request ORDER BY start_wall_ns LIMIT ?1)",
+        "SELECT max(wall_ns) FROM (SELECT wall_ns FROM sample ORDER BY id LIMIT ?1)",
+        "SELECT max(wall_ns) FROM (SELECT wall_ns FROM process_status ORDER BY id LIMIT ?1)"}) {
+    Result<Statement> statement = database.Prepare(sql);
+    if (!statement) {
+      return tl::unexpected(statement.error());
+    }
+    statement->Bind(kChunkRows);
+    const Result<bool> row = statement->Step();
+    if (!row) {
+      return tl::unexpected(row.error());
+    }
+    if (*row && !statement->IsNull(0)) {
+      end = std::min(end.value_or(std::numeric_limits<int64_t>::max()), statement->Int(0));
+    }
+  }
+  return end;
+}
+
+// One chunk; false where nothing is left to delete.
+Result<bool> DeleteOldestChunk(Database& database, Sweep& sweep) {
+  const Result<std::optional<int64_t>> end = OldestChunkEnd(database);
+  if (!end) {
+    return tl::unexpected(end.error());
+  }
+  if (!*end) {
+    const Result<int64_t> rows =
+        sweep.Delete(kDeleteMinutes, std::numeric_limits<int64_t>::max(), kChunkMinutes);
+    return rows.map([](int64_t count) { return count > 0; });
+  }
+  int64_t total = 0;
+  for (const char* sql : {kDeleteSamples, kDeleteRequests, kDeleteStatuses}) {
+    const Result<int64_t> rows = sweep.Delete(sql, **end + 1, kChunkRows);
+    if (!rows) {
+      return tl::unexpected(rows.error());
+    }
+    total += *rows;
+  }
+  return total > 0;
+}
+
+Status DeleteBySize(Database& database, Sweep& sweep, int64_t max_bytes) {
+  while (sweep.InTime()) {
+    const Result<int64_t> bytes = BytesInUse(database);
+    if (!bytes) {
+      return tl::unexpected(bytes.error());
+    }
+    if (*bytes <= max_bytes) {
+      break;
+    }
+    const Result<bool> more = DeleteOldestChunk(database, sweep);
+    if (!more) {
+      return tl::unexpected(more.error());
+    }
+    if (!*more) {
+      break;
+    }
+  }
+  return {};
+}
+
+Status GiveBackPages(Database& database, const Sweep& sweep) {
+  do {  // at least once, so that a database under constant pressure still shrinks
+    const Result<int64_t> free_pages = database.QueryInt("PRAGMA freelist_count");
+    if (!free_pages) {
+      return tl::unexpected(free_pages.error());
+    }
+    if (*free_pages == 0) {
+      break;
+    }
+    if (Status status = database.Execute("PRAGMA incremental_vacuum(1000)"); !status) {
+      return status;
+    }
+  } while (sweep.InTime());
+  return {};
+}
+
+}  // namespace
+
+Result<int64_t> Retain(Database& database, int64_t now_wall_ns, int64_t max_age_ns,
+                       int64_t max_bytes) {
+  Sweep sweep(database);
+  if (const Status status = DeleteByAge(sweep, now_wall_ns - max_age_ns); !status) {
+    return tl::unexpected(status.error());
+  }
+  if (const Status status = DeleteBySize(database, sweep, max_bytes); !status) {
+    return tl::unexpected(status.error());
+  }
+  if (sweep.deleted() > 0) {
+    if (const Status status = GiveBackPages(database, sweep); !status) {
+      return tl::unexpected(status.error());
+    }
+  }
+  return sweep.deleted();
+}
+
+}  // namespace pinfo::sqlite

@@ -1,0 +1,22 @@
+// Keeps the database within an age and a size.
+#pragma once
+
+#include <cstdint>
+
+#include "collector/base/result.h"
+#include "collector/store/sqlite_handle.h"
+
+namespace pinfo::sqlite {
+
+// Deletes everything older than max_age_ns; then, while the pages in use exceed max_bytes, the
+// oldest requests, samples and /proc figures together, and once there are none the oldest minutes.
+// Stops after about a fifth of a second, in the middle if need be: the next call goes on. Returns
+// rows deleted. Freed pages are given back to the file system.
+//
+// The WAL does not count: it shrinks by checkpoints, and deleting would only lengthen it. Names and
+// stacks stay: they are few, and the caches of every writer rely on them.
+// REQUIRES: no transaction is open.
+Result<int64_t> Retain(Database& database, int64_t now_wall_ns, int64_t max_age_ns,
+                       int64_t max_bytes);
+
+}  // namespace pinfo::sqlite

@@ -1,0 +1,405 @@
+#include "collector/store/sqlite_store.h"
+
+#include <cerrno>
+#include <filesystem>
+#include <limits>
+#include <system_error>
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include "collector/store/intern.h"
+#include "collector/store/retention.h"
+#include "collector/store/schema.h"
+#include "collector/store/sqlite_handle.h"
+
+namespace pinfo {
+namespace {
+
+using sqlite::Database;
+using sqlite::Statement;
+
+constexpr const char* kReserveIds =
+    "UPDATE sequence SET next = next + ?1 WHERE name = 'request' RETURNING next - ?1";
+// What is not known must not overwrite what is.
+constexpr const char* kPutProcess =
+    "INSERT INTO process(host_id, boot_id, pid, start_ticks, parent_pid, mode, exe, comm, cwd, "
+    "argv,"
+    " uid, start_wall_ns, seen_wall_ns, end_wall_ns, exit_status)"
+    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)"
+    " ON CONFLICT(host_id, boot_id, pid, start_ticks) DO UPDATE SET"
+    " parent_pid = excluded.parent_pid, mode = excluded.mode,"
+    " exe = coalesce(nullif(excluded.exe, ''), exe),"
+    " comm = coalesce(nullif(excluded.comm, ''), comm),"
+    " cwd = coalesce(nullif(excluded.cwd, ''), cwd),"
+    " argv = coalesce(nullif(excluded.argv, ''), argv), uid = excluded.uid,"
+    " start_wall_ns = excluded.start_wall_ns,"
+    " seen_wall_ns = max(seen_wall_ns, excluded.seen_wall_ns),"
+    " end_wall_ns = coalesce(excluded.end_wall_ns, end_wall_ns),"
+    " exit_status = coalesce(excluded.exit_status, exit_status) RETURNING id";
+constexpr const char* kAddStatus =
+    "INSERT INTO process_status(process_id, wall_ns, rss_bytes, peak_rss_bytes, virtual_bytes,"
+    " user_cpu_ns, system_cpu_ns, read_bytes, written_bytes, threads, open_fds)"
+    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
+constexpr const char* kAddRequest =
+    "INSERT INTO request(id, process_id, pid, tid, route_id, method_id, protocol_id, target, "
+    "status,"
+    " outcome, start_wall_ns, latency_ns, queue_ns, first_byte_ns, on_cpu_ns, blocked_ns,"
+    " runqueue_ns, waiting_ns, bytes_in, bytes_out, samples, profiled, stats_file, weight)"
+    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19,"
+    " ?20, ?21, ?22, ?23, ?24)";
+constexpr const char* kAddSample =
+    "INSERT INTO sample(wall_ns, process_id, tid, stack_id, request_id, route_id, kind, weight,"
+    " duration_ns, stack_end) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+constexpr const char* kAddMinute =
+    "INSERT INTO minute(minute, route_id, method_id, status, count, failed, latency_sum_ns,"
+    " latency_min_ns, latency_max_ns, timed, on_cpu_sum_ns, bytes_in, bytes_out)"
+    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)"
+    " ON CONFLICT(minute, route_id, method_id, status) DO UPDATE SET count = count + "
+    "excluded.count,"
+    " failed = failed + excluded.failed, latency_sum_ns = latency_sum_ns + excluded.latency_sum_ns,"
+    " latency_min_ns = min(coalesce(latency_min_ns, excluded.latency_min_ns),"
+    " coalesce(excluded.latency_min_ns, latency_min_ns)),"
+    " latency_max_ns = max(coalesce(latency_max_ns, excluded.latency_max_ns),"
+    " coalesce(excluded.latency_max_ns, latency_max_ns)),"
+    " timed = timed + excluded.timed, on_cpu_sum_ns = on_cpu_sum_ns + excluded.on_cpu_sum_ns,"
+    " bytes_in = bytes_in + excluded.bytes_in, bytes_out = bytes_out + excluded.bytes_out"
+    " RETURNING id";
+constexpr const char* kAddBucket =
+    "INSERT INTO minute_bucket(minute_id, bucket, count) VALUES (?1, ?2, ?3)"
+    " ON CONFLICT(minute_id, bucket) DO UPDATE SET count = count + excluded.count";
+constexpr const char* kInsertSession =
+    "INSERT INTO session(mode, command, start_wall_ns, end_wall_ns, requests_seen, rows_thinned,"
+    " samples_seen, samples_attributed, own_cpu_ns, own_peak_rss_bytes)"
+    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) RETURNING id";
+constexpr const char* kUpdateSession =
+    "UPDATE session SET mode = ?1, command = ?2, start_wall_ns = ?3, end_wall_ns = ?4,"
+    " requests_seen = ?5, rows_thinned = ?6, samples_seen = ?7, samples_attributed = ?8,"
+    " own_cpu_ns = ?9, own_peak_rss_bytes = ?10 WHERE id = ?11 RETURNING id";
+constexpr const char* kPutLoss =
+    "INSERT INTO session_loss(session_id, kind, count) VALUES (?1, ?2, ?3)"
+    " ON CONFLICT(session_id, kind) DO UPDATE SET count = excluded.count";
+
+class SqliteStore : public Store {
+ public:
+  explicit SqliteStore(Database database) : database_(std::move(database)) {}
+  ~SqliteStore() override { Rollback(); }
+
+  Status Prepare();
+
+  Status Begin() override;
+  Status Commit() override;
+  void Rollback() override;
+
+  Result<ProcessId> PutProcess(const ProcessRow& row) override;
+  Status AddStatus(const StatusRow& row) override;
+  Result<RequestIdRange> ReserveRequestIds(int64_t count) override;
+  Status AddRequest(const RequestRow& row) override;
+  Result<StackId> InternStack(std::span<const FrameRow> root_first) override;
+  Status AddSample(const SampleRow& row) override;
+  Status AddMinute(const MinuteRow& row) override;
+  Result<int64_t> PutSession(const SessionRow& row) override;
+  Result<int64_t> Retain(int64_t now_wall_ns, int64_t max_age_ns, int64_t max_bytes) override;
+
+ private:
+  // Runs a write of the open batch. SQLite may end the transaction itself on an error such as a
+  // full disk; what is written after that would be committed on its own. So the first such error
+  // ends the batch for good: later writes and Commit return it.
+  template <typename Write>
+  auto InBatch(Write write) -> decltype(write()) {
+    if (!in_batch_) {
+      return Fail("nothing can be written to the store outside of a batch");
+    }
+    if (batch_error_) {
+      return tl::unexpected(*batch_error_);
+    }
+    auto result = write();
+    if (!result && !database_.LastErrorWasOfRow()) {
+      batch_error_ = result.error();
+    }
+    return result;
+  }
+  Status WriteRequest(const RequestRow& row);
+  Status WriteMinute(const MinuteRow& row);
+  Result<int64_t> WriteSession(const SessionRow& row);
+
+  Database database_;  // before the statements: they must go first
+  sqlite::TextInterner hosts_;
+  sqlite::TextInterner words_;
+  sqlite::RouteInterner routes_;
+  sqlite::StackInterner stacks_;
+  Statement begin_;
+  Statement commit_;
+  Statement rollback_;
+  Statement reserve_ids_;
+  Statement put_process_;
+  Statement add_status_;
+  Statement add_request_;
+  Statement add_sample_;
+  Statement add_minute_;
+  Statement add_bucket_;
+  Statement insert_session_;
+  Statement update_session_;
+  Statement put_loss_;
+  bool in_batch_ = false;
+  std::optional<Error> batch_error_;
+};
+
+Status SqliteStore::Prepare() {
+  for (Status status :
+       {hosts_.Prepare(database_, "host", "machine_id"), words_.Prepare(database_, "word", "text"),
+        routes_.Prepare(database_), stacks_.Prepare(database_)}) {
+    if (!status) {
+      return status;
+    }
+  }
+  return database_.Prepare({{&begin_, "BEGIN IMMEDIATE"},
+                            {&commit_, "COMMIT"},
+                            {&rollback_, "ROLLBACK"},
+                            {&reserve_ids_, kReserveIds},
+                            {&put_process_, kPutProcess},
+                            {&add_status_, kAddStatus},
+                            {&add_request_, kAddRequest},
+                            {&add_sample_, kAddSample},
+                            {&add_minute_, kAddMinute},
+                            {&add_bucket_, kAddBucket},
+                            {&insert_session_, kInsertSession},
+                            {&update_session_, kUpdateSession},
+                            {&put_loss_, kPutLoss}});
+}
+
+Status SqliteStore::Begin() {
+  if (in_batch_) {
+    return Fail("a batch is open already");
+  }
+  Status status = begin_.Run();
+  in_batch_ = status.has_value();
+  return status;
+}
+
+Status SqliteStore::Commit() {
+  if (!in_batch_) {
+    return Fail("there is no batch to commit");
+  }
+  Status status = batch_error_ ? Status(tl::unexpected(*batch_error_)) : commit_.Run();
+  if (!status) {
+    Rollback();
+  }
+  in_batch_ = false;
+  return status;
+}
+
+void SqliteStore::Rollback() {
+  if (!in_batch_) {
+    return;
+  }
+  if (database_.InTransaction()) {
+    // Whatever it reports, SQLite has left the transaction then.
+    static_cast<void>(rollback_.Run());
+  }
+  hosts_.Clear();
+  words_.Clear();
+  routes_.Clear();
+  stacks_.Clear();
+  batch_error_.reset();
+  in_batch_ = false;
+}
+
+Result<ProcessId> SqliteStore::PutProcess(const ProcessRow& row) {
+  return InBatch([&]() -> Result<ProcessId> {
+    const Result<int64_t> host = hosts_.Intern(row.host);
+    if (!host) {
+      return tl::unexpected(host.error());
+    }
+    const Result<std::optional<int64_t>> id =
+        put_process_.Query(*host, row.boot_id, row.pid.value, row.start_ticks, row.parent.value,
+                           row.mode, row.exe, row.comm, row.cwd, row.argv, row.uid,
+                           row.start_wall_ns, row.seen_wall_ns, row.end_wall_ns, row.exit_status);
+    return id.map([](const auto& value) { return ProcessId{value.value_or(0)}; });
+  });
+}
+
+Status SqliteStore::AddStatus(const StatusRow& row) {
+  return InBatch([&] {
+    return add_status_.Run(row.process.value, row.wall_ns, row.rss_bytes, row.peak_rss_bytes,
+                           row.virtual_bytes, row.user_cpu_ns, row.system_cpu_ns, row.read_bytes,
+                           row.written_bytes, row.threads, row.open_fds);
+  });
+}
+
+Result<RequestIdRange> SqliteStore::ReserveRequestIds(int64_t count) {
+  if (in_batch_ || count <= 0) {
+    return Fail("request ids are reserved outside of a batch, at least one at a time");
+  }
+  if (const Status status = begin_.Run(); !status) {
+    return tl::unexpected(status.error());
+  }
+  const Result<std::optional<int64_t>> first = reserve_ids_.Query(count);
+  Status status = first ? Status() : Status(tl::unexpected(first.error()));
+  if (status) {
+    status = commit_.Run();
+  }
+  if (!status) {
+    if (database_.InTransaction()) {
+      static_cast<void>(rollback_.Run());
+    }
+    return tl::unexpected(status.error());
+  }
+  if (!*first) {
+    return Fail(database_.Path() + ": is damaged: its sequence of request ids is missing");
+  }
+  return RequestIdRange{.first = **first, .count = count};
+}
+
+Status SqliteStore::AddRequest(const RequestRow& row) {
+  return InBatch([&] { return WriteRequest(row); });
+}
+
+Status SqliteStore::WriteRequest(const RequestRow& row) {
+  const Result<int64_t> route = routes_.Intern(row.site, row.route);
+  if (!route) {
+    return tl::unexpected(route.error());
+  }
+  const Result<int64_t> method = words_.Intern(row.method);
+  if (!method) {
+    return tl::unexpected(method.error());
+  }
+  const Result<int64_t> protocol = words_.Intern(row.protocol);
+  if (!protocol) {
+    return tl::unexpected(protocol.error());
+  }
+  return add_request_.Run(row.id.value, row.process.value, row.pid.value, row.tid.value, *route,
+                          *method, *protocol, row.target, row.status, static_cast<int>(row.outcome),
+                          row.start_wall_ns, row.latency_ns, row.queue_ns, row.first_byte_ns,
+                          row.on_cpu_ns, row.blocked_ns, row.runqueue_ns, row.waiting_ns,
+                          row.bytes_in, row.bytes_out, row.samples, row.profiled, row.stats_file,
+                          row.weight);
+}
+
+Result<StackId> SqliteStore::InternStack(std::span<const FrameRow> root_first) {
+  return InBatch(
+      [&] { return stacks_.Intern(root_first).map([](int64_t id) { return StackId{id}; }); });
+}
+
+Status SqliteStore::AddSample(const SampleRow& row) {
+  return InBatch([&]() -> Status {
+    std::optional<int64_t> route;
+    if (row.request || !row.route.empty() || !row.site.empty()) {
+      const Result<int64_t> id = routes_.Intern(row.site, row.route);
+      if (!id) {
+        return tl::unexpected(id.error());
+      }
+      route = *id;
+    }
+    const std::optional<int64_t> request =
+        row.request ? std::optional(row.request->value) : std::nullopt;
+    return add_sample_.Run(row.wall_ns, row.process.value, row.tid.value, row.stack.value, request,
+                           route, row.kind, row.weight, row.duration_ns, static_cast<int>(row.end));
+  });
+}
+
+Status SqliteStore::AddMinute(const MinuteRow& row) {
+  return InBatch([&] { return WriteMinute(row); });
+}
+
+Status SqliteStore::WriteMinute(const MinuteRow& row) {
+  const Result<int64_t> route = routes_.Intern(row.site, row.route);
+  if (!route) {
+    return tl::unexpected(route.error());
+  }
+  const Result<int64_t> method = words_.Intern(row.method);
+  if (!method) {
+    return tl::unexpected(method.error());
+  }
+  // Requests without a latency (partial ones) leave the histogram empty; their 0 is no minimum.
+  const bool measured = !row.histogram.empty();
+  const Result<std::optional<int64_t>> id = add_minute_.Query(
+      row.minute, *route, *method, row.status, row.count, row.failed, row.latency_sum_ns,
+      measured ? std::optional(row.latency_min_ns) : std::nullopt,
+      measured ? std::optional(row.latency_max_ns) : std::nullopt, row.timed, row.on_cpu_sum_ns,
+      row.bytes_in, row.bytes_out);
+  if (!id) {
+    return tl::unexpected(id.error());
+  }
+  for (const auto& [bucket, count] : row.histogram) {
+    if (Status status = add_bucket_.Run(*id, bucket, count); !status) {
+      return status;
+    }
+  }
+  return {};
+}
+
+Result<int64_t> SqliteStore::PutSession(const SessionRow& row) {
+  return InBatch([&] { return WriteSession(row); });
+}
+
+Result<int64_t> SqliteStore::WriteSession(const SessionRow& row) {
+  const auto run = [&](Statement& statement, const auto&... key) {
+    return statement.Query(row.mode, row.command, row.start_wall_ns, row.end_wall_ns,
+                           row.requests_seen, row.rows_thinned, row.samples_seen,
+                           row.samples_attributed, row.own_cpu_ns, row.own_peak_rss_bytes, key...);
+  };
+  const Result<std::optional<int64_t>> id =
+      row.id == 0 ? run(insert_session_) : run(update_session_, row.id);
+  if (!id) {
+    return tl::unexpected(id.error());
+  }
+  if (!*id) {
+    return Fail(fmt::format("{}: session {} is not there any more", database_.Path(), row.id));
+  }
+  for (size_t kind = 0; kind < row.lost.size(); ++kind) {
+    if (row.lost[kind] != 0) {
+      if (const Status status = put_loss_.Run(**id, kind, row.lost[kind]); !status) {
+        return tl::unexpected(status.error());
+      }
+    }
+  }
+  return **id;
+}
+
+Result<int64_t> SqliteStore::Retain(int64_t now_wall_ns, int64_t max_age_ns, int64_t max_bytes) {
+  if (in_batch_) {
+    return Fail("nothing can be pruned while a batch is open");
+  }
+  return sqlite::Retain(database_, now_wall_ns, max_age_ns, max_bytes);
+}
+
+// For the owner alone: what is recorded may be private.
+Status CreateDirectory(const std::filesystem::path& directory) {
+  if (directory.empty()) {
+    return {};
+  }
+  std::error_code error;
+  if (std::filesystem::is_directory(directory, error)) {
+    return {};
+  }
+  if (Status status = CreateDirectory(directory.parent_path()); !status) {
+    return status;
+  }
+  if (::mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST) {
+    return FailErrno(fmt::format("{}: cannot create the database's directory", directory.string()));
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Store>> OpenSqliteStore(const std::string& path) {
+  if (const Status status = CreateDirectory(std::filesystem::path(path).parent_path()); !status) {
+    return tl::unexpected(status.error());
+  }
+  Result<Database> database = Database::Open(path, sqlite::OpenMode::kReadWrite);
+  if (!database) {
+    return tl::unexpected(database.error());
+  }
+  if (const Status status = sqlite::PrepareForWriting(*database); !status) {
+    return tl::unexpected(status.error());
+  }
+  auto store = std::make_unique<SqliteStore>(std::move(*database));
+  if (const Status status = store->Prepare(); !status) {
+    return tl::unexpected(status.error());
+  }
+  return store;
+}
+
+}  // namespace pinfo

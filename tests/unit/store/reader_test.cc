@@ -1,0 +1,207 @@
+// Filters, orders and summaries of the reading side, and the profiles built from samples.
+#include <gmock/gmock.h>
+
+#include "collector/base/histogram.h"
+#include "tests/unit/store/store_fixture.h"
+
+namespace pinfo {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::SizeIs;
+
+class ReaderTest : public StoreFixture {
+ protected:
+  std::vector<int64_t> Ids(const RequestFilter& filter) {
+    std::vector<int64_t> ids;
+    for (const RequestRow& row : Requests(filter)) {
+      ids.push_back(row.id.value);
+    }
+    return ids;
+  }
+
+  // Time of the function itself, in all its places.
+  static int64_t SelfNs(const Profile& profile, const std::string& function) {
+    int64_t sum = 0;
+    for (const CallTree::Node& node : profile.tree.nodes()) {
+      if (&node != profile.tree.nodes().data() &&
+          profile.tree.functions()[node.function].name == function) {
+        for (const int64_t ns : node.self_ns) {
+          sum += ns;
+        }
+      }
+    }
+    return sum;
+  }
+};
+
+TEST_F(ReaderTest, FiltersSelectAndOrdersSort) {
+  RequestRow one = MakeRequest(1);
+  RequestRow two = MakeRequest(2);
+  two.method = "POST";
+  two.status = 502;
+  two.latency_ns = 50'000'000;
+  two.site = "api.example";
+  two.route = "/v1/[id]/edit";
+  RequestRow three = MakeRequest(3);
+  three.outcome = Outcome::kAborted;
+  three.status = 0;
+  three.on_cpu_ns = std::nullopt;
+  three.bytes_out = 1;
+  three.profiled = true;
+  const std::unique_ptr<Store> store = OpenStore();
+  AddRequests(*store, {one, two, three});
+
+  EXPECT_THAT(Ids({}), ElementsAre(3, 2, 1));
+  EXPECT_THAT(Ids({.order = RequestOrder::kOldest}), ElementsAre(1, 2, 3));
+  EXPECT_THAT(Ids({.order = RequestOrder::kSlowest}), ElementsAre(2, 3, 1));
+  EXPECT_THAT(Ids({.order = RequestOrder::kOnCpu}), ElementsAre(2, 1, 3));
+  EXPECT_THAT(Ids({.order = RequestOrder::kBytesOut}), ElementsAre(2, 1, 3));
+  EXPECT_THAT(Ids({.order = RequestOrder::kOldest, .limit = 2}), ElementsAre(1, 2));
+  EXPECT_THAT(Ids({.site = "api.example"}), ElementsAre(2));
+  EXPECT_THAT(Ids({.site = "nowhere"}), IsEmpty());
+  EXPECT_THAT(Ids({.route = "/list"}), ElementsAre(3, 1));
+  EXPECT_THAT(Ids({.route = "/l?s*"}), ElementsAre(3, 1));
+  EXPECT_THAT(Ids({.route = "/v1/[id]/*"}), ElementsAre(2));  // brackets are no set
+  EXPECT_THAT(Ids({.method = "POST"}), ElementsAre(2));
+  EXPECT_THAT(Ids({.status = 502}), ElementsAre(2));
+  EXPECT_THAT(Ids({.status_class = 2}), ElementsAre(1));
+  EXPECT_THAT(Ids({.slower_than_ns = 1'000'000}), ElementsAre(2));
+  EXPECT_THAT(Ids({.since_wall_ns = kEpoch + 2 * kSecond}), ElementsAre(3, 2));
+  EXPECT_THAT(Ids({.until_wall_ns = kEpoch + 2 * kSecond}), ElementsAre(1));
+  EXPECT_THAT(Ids({.profiled = true}), ElementsAre(3));
+  EXPECT_THAT(Ids({.failed = true}), ElementsAre(3, 2));
+  EXPECT_THAT(Ids({.site = "x' OR 1=1 --"}), IsEmpty());
+}
+
+TEST_F(ReaderTest, VisitingStopsWhenAsked) {
+  const std::unique_ptr<Store> store = OpenStore();
+  AddRequests(*store, {MakeRequest(1), MakeRequest(2), MakeRequest(3)});
+  int visited = 0;
+  ASSERT_TRUE(OpenReader()->ForEachRequest({}, [&visited](const RequestRow&) {
+    ++visited;
+    return visited < 2;
+  }));
+  EXPECT_EQ(visited, 2);
+}
+
+TEST_F(ReaderTest, AReaderSeesOneMoment) {
+  const std::unique_ptr<Store> store = OpenStore();
+  AddRequests(*store, {MakeRequest(1)});
+  const std::unique_ptr<Reader> before = OpenReader();
+  AddRequests(*store, {MakeRequest(2)});
+  EXPECT_EQ(before->GetTotals()->request_rows, 1);
+  EXPECT_EQ(before->FindRequest({2}).value(), std::nullopt);
+  EXPECT_EQ(OpenReader()->GetTotals()->request_rows, 2);
+}
+
+TEST_F(ReaderTest, PercentilesAreWithinABucket) {
+  const std::unique_ptr<Store> store = OpenStore();
+  ASSERT_TRUE(store->Begin());
+  for (int64_t i = 1; i <= 1000; ++i) {
+    MinuteRow row;
+    row.site = i % 2 == 0 ? "even" : "odd";
+    row.route = "/r";
+    row.method = "GET";
+    row.minute = i / 100;
+    row.count = 1;
+    row.latency_sum_ns = row.latency_min_ns = row.latency_max_ns = i * 1000;
+    row.histogram = {{HistogramBucket(i * 1000), 1}};
+    ASSERT_TRUE(store->AddMinute(row));
+  }
+  ASSERT_TRUE(store->Commit());
+  const std::unique_ptr<Reader> reader = OpenReader();
+  const Result<Totals> totals = reader->GetTotals();
+  ASSERT_TRUE(totals);
+  EXPECT_EQ(totals->latency.count, 1000);
+  EXPECT_EQ(totals->latency.min_ns, 1000);
+  EXPECT_EQ(totals->latency.max_ns, 1'000'000);
+  EXPECT_NEAR(static_cast<double>(totals->latency.p50_ns), 500e3, 500e3 * 0.0625);
+  EXPECT_NEAR(static_cast<double>(totals->latency.p90_ns), 900e3, 900e3 * 0.0625);
+  EXPECT_NEAR(static_cast<double>(totals->latency.p99_ns), 990e3, 990e3 * 0.0625);
+  EXPECT_THAT(*reader->Minutes(5), SizeIs(6));
+  EXPECT_EQ(reader->Minutes(0)->front().second.count, 99);
+  const Result<std::vector<SiteSummary>> sites = reader->Sites();
+  ASSERT_THAT(*sites, SizeIs(2));
+  EXPECT_EQ((*sites)[0].site, "even");
+  EXPECT_EQ((*sites)[0].routes, 1);
+  EXPECT_EQ((*sites)[0].latency.count, 500);
+  EXPECT_THAT(*reader->Routes(), SizeIs(2));
+}
+
+// Two requests of a route with rows, one without, and samples of all of them.
+TEST_F(ReaderTest, ProfilesAddUpToTheLatencies) {
+  const std::unique_ptr<Store> store = OpenStore();
+  AddRequests(*store, {MakeRequest(1), MakeRequest(2)});
+  const std::vector<FrameRow> work = {MakeFrame("main", 1), MakeFrame("work", 2)};
+  const std::vector<FrameRow> wait = {MakeFrame("main", 3), MakeFrame("wait", 4)};
+  ASSERT_TRUE(store->Begin());
+  SampleRow sample;
+  sample.process.value = 1;
+  sample.site = "shop.example";
+  sample.route = "/list";
+  sample.request = RequestId{1};
+  sample.kind = PINFO_SAMPLE_ON_CPU;
+  sample.stack = store->InternStack(work).value();
+  ASSERT_TRUE(store->AddSample(sample));
+  sample.kind = PINFO_SAMPLE_BLOCKED;
+  sample.duration_ns = 200'000;
+  sample.stack = store->InternStack(wait).value();
+  sample.end = StackEnd::kBroken;
+  ASSERT_TRUE(store->AddSample(sample));
+  sample.request = std::nullopt;  // its row was thinned out
+  ASSERT_TRUE(store->AddSample(sample));
+  sample.kind = PINFO_SAMPLE_ON_CPU;
+  sample.weight = 3;
+  ASSERT_TRUE(store->AddSample(sample));
+  sample.site = sample.route = "";  // outside every request
+  ASSERT_TRUE(store->AddSample(sample));
+  ASSERT_TRUE(store->Commit());
+
+  const std::unique_ptr<Reader> reader = OpenReader();
+  const Result<Profile> one = reader->RequestProfile({1});
+  ASSERT_EQ(MessageOf(one), "");
+  EXPECT_EQ(one->tree.TotalNs(), 1'000'000);
+  EXPECT_EQ(SelfNs(*one, "work"), 300'000);
+  EXPECT_EQ(SelfNs(*one, "wait"), 200'000);
+  EXPECT_EQ(SelfNs(*one, kBlockedFrame), 400'000);
+  EXPECT_EQ(SelfNs(*one, kRunqueueFrame), 70'000);
+  EXPECT_EQ(SelfNs(*one, kWaitingFrame), 30'000);
+  EXPECT_EQ(one->samples, 2);
+  EXPECT_EQ(one->samples_incomplete, 1);
+
+  const Result<Profile> unsampled = reader->RequestProfile({2});
+  EXPECT_EQ(SelfNs(*unsampled, kUnsampledFrame), 300'000);
+  EXPECT_EQ(unsampled->tree.TotalNs(), 1'000'000);
+
+  for (const Result<Profile>& pooled :
+       {reader->RouteProfile("shop.example", "/list"), reader->RouteProfile(std::nullopt, "/list"),
+        reader->WholeProfile()}) {
+    ASSERT_EQ(MessageOf(pooled), "");
+    EXPECT_EQ(pooled->requests, 2);
+    EXPECT_EQ(pooled->tree.TotalNs(), 2'000'000);
+    EXPECT_EQ(SelfNs(*pooled, "work"), 150'000);            // one period in four
+    EXPECT_EQ(SelfNs(*pooled, "wait"), 450'000 + 200'000);  // and the kept row's wait
+    EXPECT_EQ(SelfNs(*pooled, kBlockedFrame), 1'000'000);
+    EXPECT_EQ(pooled->samples, 3);
+  }
+  EXPECT_EQ(reader->RouteProfile("elsewhere", "/list")->tree.TotalNs(), 0);
+  EXPECT_THAT(MessageOf(reader->RequestProfile({3})), HasSubstr("no request 3"));
+  EXPECT_EQ(reader->GetTotals()->samples, 5);
+  EXPECT_EQ(reader->GetTotals()->samples_attributed, 4);
+}
+
+TEST_F(ReaderTest, AnEmptyDatabaseHasEmptyAnswers) {
+  OpenStore();
+  const std::unique_ptr<Reader> reader = OpenReader();
+  EXPECT_EQ(reader->GetTotals()->latency.count, 0);
+  EXPECT_EQ(reader->GetTotals()->first_wall_ns, 0);
+  EXPECT_THAT(*reader->Sites(), IsEmpty());
+  EXPECT_THAT(*reader->Processes(), IsEmpty());
+  EXPECT_TRUE(reader->WholeProfile()->tree.empty());
+}
+
+}  // namespace
+}  // namespace pinfo
