@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: MIT */
+#include "preload/capture.h"
+
+#include <string.h>
+
+#include "preload/describe.h"
+#include "preload/sampler.h"
+#include "preload/writer.h"
+
+static void fill_header(struct pinfo_header* header, unsigned type, pinfo_u64 size, pinfo_u32 tid) {
+  header->size = (pinfo_u32)size;
+  header->type = (pinfo_u16)type;
+  header->reserved = 0;
+  header->pid = pinfo_process.pid;
+  header->tid = tid;
+  header->time_ns = pinfo_now();
+}
+
+/* Copies the first bytes of a vector. REQUIRES: the vector holds at least that many. */
+static void copy_vector(unsigned char* to, const struct iovec* data, int count, pinfo_u64 bytes) {
+  for (int i = 0; i < count && bytes > 0; ++i) {
+    const pinfo_u64 part = data[i].iov_len < bytes ? data[i].iov_len : bytes;
+    memcpy(to, data[i].iov_base, part);
+    to += part;
+    bytes -= part;
+  }
+}
+
+static int try_hold(struct pinfo_thread* thread) {
+  int expected = PINFO_PENDING_READY;
+  return __atomic_compare_exchange_n(&thread->pending_state, &expected, PINFO_PENDING_HELD, 0,
+                                     __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+}
+
+static void let_go(struct pinfo_thread* thread, enum pinfo_pending_state state) {
+  __atomic_store_n(&thread->pending_state, state, __ATOMIC_RELEASE);
+}
+
+/* REQUIRES: held. */
+static void emit_held(struct pinfo_thread* thread) {
+  struct pinfo_response* response = &thread->pending;
+  const pinfo_u64 size = sizeof(*response) + response->captured;
+  const struct pinfo_slot slot = pinfo_ring_reserve(size, PINFO_LOSS_RING_RESPONSE);
+  if (slot.record == NULL) return;
+  fill_header(&response->header, PINFO_RECORD_RESPONSE, size, response->header.tid);
+  memcpy(slot.record, response, sizeof(*response));
+  memcpy((unsigned char*)slot.record + sizeof(*response), thread->pending_capture,
+         response->captured);
+  pinfo_ring_commit(slot);
+}
+
+void pinfo_emit_pending(struct pinfo_thread* thread) {
+  if (__atomic_load_n(&thread->pending_state, __ATOMIC_RELAXED) != PINFO_PENDING_READY ||
+      !pinfo_recording() || !try_hold(thread))
+    return;
+  emit_held(thread);
+  let_go(thread, PINFO_PENDING_NONE);
+}
+
+static void emit_received(const struct pinfo_connection* connection, pinfo_u32 tid,
+                          const struct iovec* data, int count, pinfo_u64 n, pinfo_u64 captured) {
+  const pinfo_u64 size = sizeof(struct pinfo_received) + captured;
+  const struct pinfo_slot slot = pinfo_ring_reserve(size, PINFO_LOSS_RING_RECEIVED);
+  if (slot.record == NULL) return;
+  const struct pinfo_turn* turn = &connection->turn;
+  struct pinfo_received* record = slot.record;
+  fill_header(&record->header, PINFO_RECORD_RECEIVED, size, tid);
+  record->connection = turn->connection;
+  record->start_ns = turn->start_ns;
+  record->established_ns = 0; /* when the kernel completed the handshake is not known here */
+  record->offset = turn->bytes_in - n;
+  record->received = n;
+  record->turn = turn->number;
+  record->local_port = connection->local_port;
+  record->peer_port = connection->peer_port;
+  memcpy(record->local_address, connection->local_address, 16);
+  memcpy(record->peer_address, connection->peer_address, 16);
+  record->transport = connection->transport;
+  record->flags = turn->partial ? PINFO_RECEIVED_PARTIAL : 0;
+  record->captured = (pinfo_u16)captured;
+  record->reserved = 0;
+  if (data != NULL) copy_vector((unsigned char*)(record + 1), data, count, captured);
+  pinfo_ring_commit(slot);
+}
+
+static void begin_turn(struct pinfo_connection* connection, struct pinfo_thread* thread, int fd) {
+  struct pinfo_turn* turn = &connection->turn;
+  if (turn->connection == 0) {
+    turn->connection = __atomic_fetch_add(&pinfo_process.next_connection, 1, __ATOMIC_RELAXED);
+    pinfo_connection_describe(connection, fd);
+  }
+  thread->connection = turn->connection;
+  thread->turn = turn->number;
+  thread->answered = 0;
+}
+
+void pinfo_received(struct pinfo_connection* connection, int fd, const struct iovec* data,
+                    int count, pinfo_u64 n) {
+  struct pinfo_thread* thread = pinfo_thread_self();
+  if (connection->write_ended || thread == NULL || !pinfo_recording()) return;
+  pinfo_emit_pending(thread);
+  const pinfo_u64 now = pinfo_now();
+  struct pinfo_turn* turn = &connection->turn;
+  struct pinfo_thread_time spent = {0, 0, 0};
+  if (turn->phase != PINFO_TURN_READING) {
+    pinfo_thread_turn_began(thread);
+    pinfo_thread_spent(thread, now, &spent);
+  }
+  const unsigned todo =
+      pinfo_turn_receive(turn, now, n, thread->tid, &spent, PINFO_TURN_CAPTURE_LIMIT);
+  if (todo & PINFO_TURN_BEGAN) {
+    begin_turn(connection, thread, fd);
+    pinfo_describe_refresh(now);
+  }
+  if (!(todo & PINFO_TURN_CAPTURE)) return;
+  pinfo_u64 captured = data != NULL ? n : 0;
+  if (captured > PINFO_CAPTURE_MAX) captured = PINFO_CAPTURE_MAX;
+  if (captured > PINFO_TURN_CAPTURE_LIMIT - turn->captured)
+    captured = PINFO_TURN_CAPTURE_LIMIT - turn->captured;
+  turn->captured += (pinfo_u32)captured;
+  emit_received(connection, thread->tid, data, count, n, captured);
+}
+
+/* Gets the caller's pending response into its hands, empty or of this turn. */
+static int hold_pending(struct pinfo_connection* connection, struct pinfo_thread* thread) {
+  const struct pinfo_turn* turn = &connection->turn;
+  struct pinfo_thread* other = connection->responder;
+  if (other != NULL && other != thread && try_hold(other)) {
+    /* Another thread sent first: its figures go out before ours, the larger ones. */
+    emit_held(other);
+    let_go(other, PINFO_PENDING_NONE);
+  }
+  connection->responder = thread;
+  if (try_hold(thread)) {
+    if (thread->pending.connection == turn->connection && thread->pending.turn == turn->number)
+      return 1;
+    emit_held(thread);
+  } else {
+    int expected = PINFO_PENDING_NONE;
+    if (!__atomic_compare_exchange_n(&thread->pending_state, &expected, PINFO_PENDING_HELD, 0,
+                                     __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+      return 0; /* somebody is emitting it, or we are a signal handler above its owner */
+  }
+  memset(&thread->pending, 0, sizeof(thread->pending));
+  thread->pending.connection = turn->connection;
+  thread->pending.turn = turn->number;
+  return 1;
+}
+
+/* What is spent adds up to the turn's latency, to the nanosecond. */
+static void fill_spent(struct pinfo_response* response, const struct pinfo_turn* turn,
+                       struct pinfo_thread* thread) {
+  if (thread->tid != turn->begin_tid) return;
+  const pinfo_u64 latency = turn->last_out_ns - turn->start_ns;
+  struct pinfo_thread_time now;
+  struct pinfo_thread_time spent;
+  pinfo_thread_turn_lasted(thread, latency);
+  pinfo_thread_spent(thread, turn->last_out_ns, &now);
+  pinfo_turn_spent(turn, &now, &spent);
+  if (spent.on_cpu_ns > latency) spent.on_cpu_ns = latency;
+  if (spent.runqueue_ns > latency - spent.on_cpu_ns) spent.runqueue_ns = latency - spent.on_cpu_ns;
+  spent.blocked_ns = latency - spent.on_cpu_ns - spent.runqueue_ns;
+  response->spent = spent;
+  response->flags |= PINFO_RESPONSE_TIMES_VALID;
+}
+
+void pinfo_sent(struct pinfo_connection* connection, const struct iovec* data, int count,
+                pinfo_u64 n) {
+  struct pinfo_thread* thread = pinfo_thread_self();
+  if (thread == NULL || !pinfo_recording()) return;
+  struct pinfo_turn* turn = &connection->turn;
+  const unsigned todo = pinfo_turn_send(turn, pinfo_now(), n);
+  if (turn->number == 0 || !hold_pending(connection, thread)) return;
+  struct pinfo_response* response = &thread->pending;
+  response->header.tid = thread->tid;
+  response->start_ns = turn->start_ns;
+  response->first_out_ns = turn->first_out_ns;
+  response->last_out_ns = turn->last_out_ns;
+  response->bytes_in = turn->bytes_in;
+  response->bytes_out = turn->bytes_out;
+  response->begin_tid = turn->begin_tid;
+  response->flags = turn->partial ? PINFO_RESPONSE_PARTIAL : 0;
+  fill_spent(response, turn, thread);
+  /* The beginning, also where it is sent in pieces: as long as nothing is missing in between. */
+  if (data != NULL && ((todo & PINFO_TURN_FIRST_OUT) ||
+                       (response->captured != 0 && response->captured == turn->bytes_out - n))) {
+    const pinfo_u64 room = sizeof(thread->pending_capture) - response->captured;
+    const pinfo_u64 part = n < room ? n : room;
+    copy_vector(thread->pending_capture + response->captured, data, count, part);
+    response->captured += (pinfo_u16)part;
+  }
+  if (thread->connection == turn->connection) thread->answered = 1;
+  let_go(thread, PINFO_PENDING_READY);
+}
+
+static int emit_with_end(struct pinfo_connection* connection, struct pinfo_thread* owner) {
+  if (owner == NULL || !try_hold(owner)) return 0;
+  const int ours = owner->pending.connection == connection->turn.connection &&
+                   owner->pending.turn == connection->turn.number;
+  if (ours)
+    owner->pending.flags |= PINFO_RESPONSE_CLOSED | (connection->reset ? PINFO_RESPONSE_RESET : 0);
+  emit_held(owner);
+  let_go(owner, PINFO_PENDING_NONE);
+  return ours;
+}
+
+void pinfo_connection_ended(struct pinfo_connection* connection) {
+  const struct pinfo_turn* turn = &connection->turn;
+  struct pinfo_thread* thread = pinfo_thread_self();
+  if (turn->number == 0 || thread == NULL || !pinfo_recording()) return;
+  if (thread->connection == turn->connection) thread->connection = 0;
+  if (emit_with_end(connection, connection->responder)) return;
+  const struct pinfo_slot slot =
+      pinfo_ring_reserve(sizeof(struct pinfo_close), PINFO_LOSS_RING_OTHER);
+  if (slot.record == NULL) return;
+  struct pinfo_close* record = slot.record;
+  memset(record, 0, sizeof(*record));
+  fill_header(&record->header, PINFO_RECORD_CLOSE, sizeof(*record), thread->tid);
+  record->connection = turn->connection;
+  record->bytes_in = turn->phase == PINFO_TURN_READING ? turn->bytes_in : 0;
+  record->turn = turn->number;
+  record->flags = connection->reset ? PINFO_CLOSE_RESET : 0;
+  pinfo_ring_commit(slot);
+}
+
+struct pinfo_wait_state pinfo_wait_begins(enum pinfo_wait kind) {
+  struct pinfo_wait_state wait = {0, 0};
+  struct pinfo_thread* thread = pinfo_thread_current;
+  if (thread == NULL || !pinfo_recording()) return wait;
+  pinfo_emit_pending(thread);
+  wait.interrupted = thread->interrupted_waits;
+  if (kind == PINFO_WAIT_FOR_EVENTS || thread->answered) thread->connection = 0;
+  if (thread->connection != 0) wait.began_ns = pinfo_now();
+  return wait;
+}
+
+void pinfo_wait_ended(const struct pinfo_wait_state* wait) {
+  struct pinfo_thread* thread = pinfo_thread_current;
+  if (thread == NULL) return;
+  thread->has_waited = 1;
+  pinfo_other_io_ended(wait->began_ns);
+}
+
+int pinfo_wait_to_repeat(struct pinfo_wait_state* wait) {
+  const struct pinfo_thread* thread = pinfo_thread_current;
+  if (thread == NULL || thread->interrupted_waits == wait->interrupted) return 0;
+  wait->interrupted = thread->interrupted_waits;
+  return 1;
+}
+
+void pinfo_other_io_ended(pinfo_u64 began_ns) {
+  if (began_ns == 0) return;
+  const pinfo_u64 took = pinfo_now() - began_ns;
+  if (took < PINFO_BLOCKED_SAMPLE_NS) return;
+  struct pinfo_thread* thread = pinfo_thread_current;
+  if (thread == NULL || thread->connection == 0 || !pinfo_recording()) return;
+  thread->has_waited = 1;
+  pinfo_sample_blocked(thread, took);
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Descriptor -> server-side connection. Each descriptor is judged once, the first time it is used
+ * after it was opened; from then on a look-up is two loads. Connections are pooled, never unmapped:
+ * a thread that holds one while another closes it writes a wrong figure at worst.
+ *
+ * Server-side are: accepted sockets; and stream sockets that came from elsewhere (inherited, or
+ * handed over in a message) whose local port is one that is listened on, or whose local unix
+ * address has a name. Sockets made by socket() here are clients until they listen.
+ *
+ * Not seen: descriptors that stdio or a raw system call uses.
+ */
+#ifndef PINFO_PRELOAD_FD_TABLE_H
+#define PINFO_PRELOAD_FD_TABLE_H
+
+#include "bpf/turn.h"
+#include "preload/thread.h"
+
+struct pinfo_connection {
+  struct pinfo_turn turn;
+  struct pinfo_connection* next_free;
+  struct pinfo_thread* responder; /* who holds the pending response; may be out of date */
+  pinfo_u32 references;           /* descriptors */
+  int in_use;
+  pinfo_u8 described; /* the addresses below are filled in */
+  pinfo_u8 transport;
+  pinfo_u8 reset;       /* the peer reset it */
+  pinfo_u8 write_ended; /* shutdown for writing: what still comes in is discarded by the server */
+  pinfo_u16 local_port;
+  pinfo_u16 peer_port;
+  pinfo_u8 local_address[16];
+  pinfo_u8 peer_address[16];
+};
+
+/* Values of a descriptor's entry that are not connections. */
+#define PINFO_FD_UNKNOWN ((struct pinfo_connection*)0)
+#define PINFO_FD_OTHER ((struct pinfo_connection*)1)
+#define PINFO_FD_LISTENING ((struct pinfo_connection*)2)
+
+#define PINFO_FDS_A_CHUNK 1024
+#define PINFO_FD_CHUNKS 1024
+extern struct pinfo_connection** pinfo_fd_chunks[PINFO_FD_CHUNKS];
+
+struct pinfo_connection* pinfo_fd_judge(int fd);
+
+static inline struct pinfo_connection* pinfo_fd_entry(int fd) {
+  if ((unsigned)fd >= PINFO_FDS_A_CHUNK * PINFO_FD_CHUNKS) return PINFO_FD_OTHER;
+  struct pinfo_connection** chunk =
+      __atomic_load_n(&pinfo_fd_chunks[fd / PINFO_FDS_A_CHUNK], __ATOMIC_ACQUIRE);
+  return chunk == NULL ? PINFO_FD_UNKNOWN
+                       : __atomic_load_n(&chunk[fd % PINFO_FDS_A_CHUNK], __ATOMIC_ACQUIRE);
+}
+
+/* The connection behind fd, or NULL where it is none. */
+static inline struct pinfo_connection* pinfo_connection_of(int fd) {
+  struct pinfo_connection* entry = pinfo_fd_entry(fd);
+  if (entry == PINFO_FD_UNKNOWN) entry = pinfo_fd_judge(fd);
+  return (unsigned long)entry > (unsigned long)PINFO_FD_LISTENING ? entry : NULL;
+}
+
+void pinfo_fd_accepted(int fd);
+void pinfo_fd_is(int fd, struct pinfo_connection* kind); /* UNKNOWN, OTHER or LISTENING */
+void pinfo_fd_listens(int fd);
+void pinfo_fd_duplicated(int from, int to);
+/* fd is about to be closed. Emits the connection's end if this was its last descriptor. */
+void pinfo_fd_closing(int fd);
+void pinfo_fd_closing_range(unsigned first, unsigned last);
+void pinfo_fd_after_fork(void);
+/* Looks for listening sockets that this process was started with. Returns whether there are any. */
+int pinfo_fd_find_listening(void);
+/* Fills in the addresses once. */
+void pinfo_connection_describe(struct pinfo_connection* connection, int fd);
+
+#endif /* PINFO_PRELOAD_FD_TABLE_H */

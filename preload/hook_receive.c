@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT */
+/* Calls that bring bytes in. Each forwards first and looks at the outcome afterwards; nothing is
+ * held across the call, which may be a cancellation point. */
+#include <errno.h>
+#include <string.h>
+
+#include "preload/capture.h"
+#include "preload/real.h"
+
+/* What a socket's failed or peeking call still tells. */
+static void note_failure(struct pinfo_connection* connection, ssize_t result) {
+  if (result < 0 && errno == ECONNRESET) connection->reset = 1;
+}
+
+static void received(struct pinfo_connection* connection, int fd, const struct iovec* data,
+                     int count, ssize_t result, int flags) {
+  if (result <= 0) {
+    note_failure(connection, result);
+    return;
+  }
+  if (flags & (MSG_PEEK | MSG_ERRQUEUE | MSG_OOB)) return;
+  pinfo_received(connection, fd, flags & MSG_TRUNC ? NULL : data, count, (pinfo_u64)result);
+}
+
+/* Before a call that may wait for the connection's next bytes. */
+static struct pinfo_connection* about_to_receive(int fd, pinfo_u64* other_since) {
+  struct pinfo_connection* connection = pinfo_connection_of(fd);
+  *other_since = connection == NULL ? pinfo_other_io_begins() : 0;
+  if (connection != NULL && pinfo_thread_current != NULL) pinfo_emit_pending(pinfo_thread_current);
+  return connection;
+}
+
+#define PINFO_RECEIVE(fd, call, data, count, flags)                         \
+  pinfo_u64 other_since;                                                    \
+  struct pinfo_connection* connection = about_to_receive(fd, &other_since); \
+  const ssize_t result = (call);                                            \
+  if (connection == NULL)                                                   \
+    pinfo_other_io_ended(other_since);                                      \
+  else                                                                      \
+    received(connection, fd, data, count, result, flags);                   \
+  return result
+
+PINFO_EXPORT ssize_t read(int fd, void* buffer, size_t size) {
+  const struct iovec data = {buffer, size};
+  PINFO_RECEIVE(fd, PINFO_FORWARD(read, SYS_read, fd, buffer, size), &data, 1, 0);
+}
+
+PINFO_EXPORT ssize_t __read_chk(int fd, void* buffer, size_t size, size_t room) {
+  const struct iovec data = {buffer, size};
+  PINFO_RECEIVE(fd, PINFO_FORWARD(__read_chk, SYS_read, fd, buffer, size, room), &data, 1, 0);
+}
+
+PINFO_EXPORT ssize_t readv(int fd, const struct iovec* data, int count) {
+  PINFO_RECEIVE(fd, PINFO_FORWARD(readv, SYS_readv, fd, data, count), data, count, 0);
+}
+
+PINFO_EXPORT ssize_t recv(int fd, void* buffer, size_t size, int flags) {
+  const struct iovec data = {buffer, size};
+  PINFO_RECEIVE(fd,
+                PINFO_REAL(recv) != NULL ? pinfo_real.p_recv(fd, buffer, size, flags)
+                                         : syscall(SYS_recvfrom, fd, buffer, size, flags, 0, 0),
+                &data, 1, flags);
+}
+
+PINFO_EXPORT ssize_t __recv_chk(int fd, void* buffer, size_t size, size_t room, int flags) {
+  const struct iovec data = {buffer, size};
+  PINFO_RECEIVE(fd,
+                PINFO_REAL(__recv_chk) != NULL
+                    ? pinfo_real.p___recv_chk(fd, buffer, size, room, flags)
+                    : syscall(SYS_recvfrom, fd, buffer, size, flags, 0, 0),
+                &data, 1, flags);
+}
+
+PINFO_EXPORT ssize_t recvfrom(int fd, void* restrict buffer, size_t size, int flags,
+                              struct sockaddr* restrict address, socklen_t* restrict length) {
+  const struct iovec data = {buffer, size};
+  PINFO_RECEIVE(fd, PINFO_FORWARD(recvfrom, SYS_recvfrom, fd, buffer, size, flags, address, length),
+                &data, 1, flags);
+}
+
+PINFO_EXPORT ssize_t __recvfrom_chk(int fd, void* buffer, size_t size, size_t room, int flags,
+                                    struct sockaddr* address, socklen_t* length) {
+  const struct iovec data = {buffer, size};
+  PINFO_RECEIVE(fd,
+                PINFO_REAL(__recvfrom_chk) != NULL
+                    ? pinfo_real.p___recvfrom_chk(fd, buffer, size, room, flags, address, length)
+                    : syscall(SYS_recvfrom, fd, buffer, size, flags, address, length),
+                &data, 1, flags);
+}
+
+/* Descriptors that came in a message replace whatever had their numbers. */
+static void note_passed_fds(const struct msghdr* message) {
+  if (message->msg_controllen < sizeof(struct cmsghdr)) return;
+  for (struct cmsghdr* control = CMSG_FIRSTHDR(message); control != NULL;
+       control = CMSG_NXTHDR((struct msghdr*)message, control)) {
+    if (control->cmsg_level != SOL_SOCKET || control->cmsg_type != SCM_RIGHTS) continue;
+    const size_t count = (control->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+    for (size_t i = 0; i < count; ++i) {
+      int fd;
+      memcpy(&fd, CMSG_DATA(control) + i * sizeof(int), sizeof(fd));
+      pinfo_fd_is(fd, PINFO_FD_UNKNOWN);
+    }
+  }
+}
+
+PINFO_EXPORT ssize_t recvmsg(int fd, struct msghdr* message, int flags) {
+  pinfo_u64 other_since;
+  struct pinfo_connection* connection = about_to_receive(fd, &other_since);
+  const ssize_t result = PINFO_FORWARD(recvmsg, SYS_recvmsg, fd, message, flags);
+  if (result >= 0) note_passed_fds(message);
+  if (connection == NULL)
+    pinfo_other_io_ended(other_since);
+  else
+    received(connection, fd, message->msg_iov, (int)message->msg_iovlen, result, flags);
+  return result;
+}
+
+PINFO_EXPORT int recvmmsg(int fd, struct mmsghdr* messages, unsigned count, int flags,
+                          struct timespec* timeout) {
+  pinfo_u64 other_since;
+  struct pinfo_connection* connection = about_to_receive(fd, &other_since);
+  const int result = PINFO_FORWARD(recvmmsg, SYS_recvmmsg, fd, messages, count, flags, timeout);
+  for (int i = 0; i < result; ++i) {
+    const struct msghdr* message = &messages[i].msg_hdr;
+    note_passed_fds(message);
+    if (connection != NULL)
+      received(connection, fd, message->msg_iov, (int)message->msg_iovlen, messages[i].msg_len,
+               flags);
+  }
+  if (connection == NULL) pinfo_other_io_ended(other_since);
+  return result;
+}

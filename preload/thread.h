@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the shim knows of each thread: its id, stack, times, the turn it works on, and the response
+ * record it has not handed on yet. Taken from a pool that is mapped, never freed and reused, so a
+ * signal handler or another thread that looks at one late reads valid memory.
+ *
+ * Times. Reading a thread's CPU clock costs about 440 ns. It is read only where the last reading is
+ * older than 100 us or the thread has since been in a wait that the shim saw; otherwise the time
+ * since the last reading counts as on-CPU. The error is below 100 us a turn. Time waiting for a CPU
+ * (/proc/thread-self/schedstat, field 2) is read for turns above 1 ms on threads whose turn before
+ * was above 1 ms too; elsewhere it is not known and counts as blocked, as wire.h allows.
+ */
+#ifndef PINFO_PRELOAD_THREAD_H
+#define PINFO_PRELOAD_THREAD_H
+
+#include "bpf/turn.h"
+#include "preload/process.h"
+
+/* Who may touch a thread's pending response: changed by compare-and-swap only. */
+enum pinfo_pending_state {
+  PINFO_PENDING_NONE = 0,
+  PINFO_PENDING_READY = 1, /* whoever swaps it to HELD may emit it */
+  PINFO_PENDING_HELD = 2,
+};
+
+struct pinfo_thread {
+  int in_use; /* atomic */
+  pinfo_u32 tid;
+  unsigned char* stack_top; /* NULL: not known */
+
+  pinfo_u64 clock_read_ns; /* wall time of the last reading of the CPU clock */
+  pinfo_u64 clock_ns;      /* what it gave */
+  pinfo_u64 on_cpu_ns;     /* last value handed out: never goes back */
+  pinfo_u64 runqueue_ns;   /* known time waiting for a CPU */
+  pinfo_u64 runqueue_raw;  /* last reading of schedstat */
+  int runqueue_fresh;      /* read at the start of the turn under way */
+  int has_waited;          /* a wait since the last reading of the CPU clock */
+  int slow_turns;          /* the last turn took above 1 ms */
+  int schedstat_fd;        /* -1: none */
+
+  pinfo_u64 connection; /* of the turn under way on this thread; 0: none */
+  pinfo_u32 turn;
+  int answered; /* a response to it has begun */
+
+  int timer; /* kernel timer id; -1: none */
+  int in_handler;
+  pinfo_u32 interrupted_waits; /* system calls that our signal ended with EINTR */
+
+  int pending_state;
+  struct pinfo_response pending;
+  unsigned char pending_capture[PINFO_RESPONSE_CAPTURE_MAX];
+};
+
+extern __thread struct pinfo_thread* pinfo_thread_current
+    __attribute__((tls_model("initial-exec")));
+
+struct pinfo_thread* pinfo_thread_register(unsigned char* stack_top);
+
+/* This thread, registered at first use; NULL where that is not possible now. */
+static inline struct pinfo_thread* pinfo_thread_self(void) {
+  struct pinfo_thread* thread = pinfo_thread_current;
+  return __builtin_expect(thread != NULL, 1) ? thread : pinfo_thread_register(NULL);
+}
+
+void pinfo_thread_init(void);       /* by the constructor, on the main thread */
+void pinfo_thread_after_fork(void); /* only the forking thread lives on */
+void pinfo_thread_for_each(void (*visit)(struct pinfo_thread*));
+
+/* The thread's time up to now. REQUIRES: thread is the caller. */
+void pinfo_thread_spent(struct pinfo_thread* thread, pinfo_u64 now,
+                        struct pinfo_thread_time* spent);
+void pinfo_thread_turn_began(struct pinfo_thread* thread);
+/* A turn of the caller's has lasted latency_ns so far: brings runqueue_ns up to date if it can. */
+void pinfo_thread_turn_lasted(struct pinfo_thread* thread, pinfo_u64 latency_ns);
+
+#endif /* PINFO_PRELOAD_THREAD_H */
