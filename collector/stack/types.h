@@ -33,7 +33,9 @@ struct Mapping {
 };
 
 struct UnwoundStack {
-  std::vector<uint64_t> pcs;  // innermost first; all but the first are return addresses
+  // Innermost first; all but the first are return addresses. An address that a signal interrupted
+  // is stored plus one, so that it may be treated as one too.
+  std::vector<uint64_t> pcs;
   StackEnd end = StackEnd::kMissing;
 };
 

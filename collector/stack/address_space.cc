@@ -1,0 +1,128 @@
+#include "collector/stack/address_space.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "collector/stack/proc_maps.h"
+
+namespace pinfo {
+namespace {
+
+// vm.max_map_count's default. Records may come from a hostile process.
+constexpr size_t kMaxMappings = 65530;
+
+}  // namespace
+
+AddressSpace::AddressSpace(ModuleCache& modules, Pid pid)
+    : AddressSpace(modules, pid, fmt::format("/proc/{}/root", pid.value)) {}
+
+AddressSpace::AddressSpace(ModuleCache& modules, Pid pid, std::string root)
+    : modules_(&modules), pid_(pid), root_(std::move(root)) {}
+
+void AddressSpace::Remove(uint64_t start, uint64_t end) {
+  auto first = std::upper_bound(entries_.begin(), entries_.end(), start,
+                                [](uint64_t at, const Entry& entry) { return at < entry.end; });
+  auto last = first;
+  std::vector<Entry> kept;  // what sticks out on either side
+  while (last != entries_.end() && last->start < end) {
+    if (last->start < start) {
+      kept.push_back({last->start, start, last->region});
+    }
+    if (last->end > end) {
+      kept.push_back({end, last->end, last->region});
+    }
+    ++last;
+  }
+  const auto at = entries_.erase(first, last);
+  entries_.insert(at, kept.begin(), kept.end());
+}
+
+void AddressSpace::Add(const Mapping& mapping) {
+  if (mapping.start >= mapping.end) {
+    return;
+  }
+  Remove(mapping.start, mapping.end);
+  if (entries_.size() >= kMaxMappings) {
+    return;
+  }
+  const auto at =
+      std::lower_bound(entries_.begin(), entries_.end(), mapping.start,
+                       [](const Entry& entry, uint64_t start) { return entry.start < start; });
+  entries_.insert(
+      at, {mapping.start, mapping.end, std::make_shared<Region>(Region{mapping, false, nullptr})});
+}
+
+void AddressSpace::Apply(const pinfo_mapping& record, std::string_view path) {
+  if ((record.flags & PINFO_MAPPING_RESET) != 0) {
+    Clear();
+  }
+  if ((record.flags & PINFO_MAPPING_EXECUTABLE) != 0) {
+    Add({.start = record.start,
+         .end = record.end,
+         .file_offset = record.file_offset,
+         .inode = record.inode,
+         .device_major = record.device_major,
+         .device_minor = record.device_minor,
+         .path = std::string(path)});
+  } else if (record.start < record.end) {
+    Remove(record.start, record.end);
+  }
+}
+
+Status AddressSpace::Refresh() {
+  auto mappings = ReadProcMaps(pid_);
+  if (!mappings) {
+    return tl::unexpected(std::move(mappings.error()));
+  }
+  std::vector<Entry> before = std::move(entries_);
+  Clear();
+  for (const Mapping& mapping : *mappings) {
+    Add(mapping);
+  }
+  // What has not changed keeps its module.
+  for (Entry& entry : entries_) {
+    const auto same = std::find_if(before.begin(), before.end(), [&](const Entry& old) {
+      return old.start == entry.start && old.end == entry.end &&
+             old.region->mapping.inode == entry.region->mapping.inode &&
+             old.region->mapping.file_offset == entry.region->mapping.file_offset &&
+             old.region->mapping.path == entry.region->mapping.path;
+    });
+    if (same != before.end()) {
+      entry.region = same->region;
+    }
+  }
+  return {};
+}
+
+AddressSpace AddressSpace::Fork(Pid child) const {
+  AddressSpace copy(*modules_, child);
+  copy.entries_ = entries_;
+  return copy;
+}
+
+CodeLocation AddressSpace::Find(uint64_t pc) const {
+  const auto entry =
+      std::upper_bound(entries_.begin(), entries_.end(), pc,
+                       [](uint64_t at, const Entry& candidate) { return at < candidate.end; });
+  if (entry == entries_.end() || pc < entry->start) {
+    return {};
+  }
+  Region& region = *entry->region;
+  if (!region.loaded) {
+    region.module = modules_->Load(pid_, root_, region.mapping);
+    region.loaded = true;
+  }
+  const uint64_t offset = pc - region.mapping.start + region.mapping.file_offset;
+  CodeLocation location{&region.mapping, nullptr, offset, 0};
+  if (region.module != nullptr) {
+    if (const auto address = region.module->elf().AddressOfOffset(offset)) {
+      location.module = region.module.get();
+      location.address = *address;
+      location.bias = pc - *address;
+    }
+  }
+  return location;
+}
+
+}  // namespace pinfo

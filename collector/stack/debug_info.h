@@ -1,0 +1,38 @@
+// The DWARF of one file: which functions, inlined ones included, and which source lines an address
+// stands for. The only user of libdw. One thread.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "collector/stack/elf_file.h"
+
+namespace pinfo {
+
+struct SourceFrame {
+  std::string name;  // linkage name where there is one; empty where unknown
+  std::string file;  // where the function is declared
+  int32_t function_line = 0;
+  int32_t line = 0;  // where it was executing; 0 where that is not in file, or unknown
+  bool inlined = false;
+};
+
+class DebugInfo {
+ public:
+  // nullptr where file has no DWARF. file must outlive the result.
+  static std::unique_ptr<DebugInfo> Open(const ElfFile& file);
+  ~DebugInfo();
+
+  // Innermost first; the last is the function that the code belongs to. Empty where no unit covers
+  // the address.
+  std::vector<SourceFrame> Find(uint64_t address);
+
+ private:
+  struct Impl;
+  explicit DebugInfo(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace pinfo
