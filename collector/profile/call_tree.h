@@ -35,8 +35,8 @@ inline constexpr const char* kUnattributedFrame = "[unattributed]";
 // A function as people name it. line is where the function begins, 0 where unknown.
 struct Function {
   std::string name;
-  std::string file;    // source file; empty where unknown
-  std::string module;  // ELF file or package; empty where unknown
+  std::string file{};    // source file; empty where unknown
+  std::string module{};  // ELF file or package; empty where unknown
   int32_t line = 0;
   friend auto operator<=>(const Function&, const Function&) = default;
 };
