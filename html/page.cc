@@ -1,0 +1,74 @@
+#include "html/page.h"
+
+#include <fmt/format.h>
+
+#include "html/escape.h"
+
+namespace pinfo::html {
+namespace {
+
+constexpr const char* kPageTemplate = R"(<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; base-uri 'none'; form-action 'none'">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="referrer" content="no-referrer">
+<meta name="color-scheme" content="light dark">
+<title>{title} · pinfo</title>
+<link rel="stylesheet" href="{root}assets/report.css" nonce="{nonce}">
+{scripts}</head>
+<body data-page="{kind}">
+<a class="skip" href="#main">Skip to content</a>
+<header>
+<p class="brand">pinfo</p>
+<nav aria-label="Report"><ul>
+{navigation}</ul></nav>
+</header>
+<main id="main">
+<h1>{title}</h1>
+<noscript><p>This report needs JavaScript. Its data is in the folder data, as text.</p></noscript>
+{content}</main>
+</body>
+</html>
+)";
+
+struct Entry {
+  std::string_view kind;
+  std::string_view file;
+  std::string_view name;
+};
+
+constexpr Entry kNavigation[] = {
+    {"overview", "index.html", "Overview"},
+    {"requests", "requests.html", "Requests"},
+    {"routes", "routes.html", "Routes"},
+    {"processes", "processes.html", "Processes"},
+};
+
+std::string ScriptElement(std::string_view root, std::string_view name, std::string_view nonce) {
+  return fmt::format("<script src=\"{}{}\" nonce=\"{}\" defer></script>\n", root, EscapeHtml(name),
+                     nonce);
+}
+
+}  // namespace
+
+std::string RenderPage(const Page& page, std::string_view nonce) {
+  const std::string_view root = page.in_subfolder ? "../" : "";
+  std::string scripts = ScriptElement(root, "data/report.js", nonce);
+  for (const std::string& script : page.scripts) {
+    scripts += ScriptElement(root, script, nonce);
+  }
+  scripts += ScriptElement(root, "assets/report.js", nonce);
+  std::string navigation;
+  for (const Entry& entry : kNavigation) {
+    navigation += fmt::format("<li><a href=\"{}{}\"{}>{}</a></li>\n", root, entry.file,
+                              entry.kind == page.kind ? " aria-current=\"page\"" : "", entry.name);
+  }
+  return fmt::format(fmt::runtime(kPageTemplate), fmt::arg("nonce", nonce),
+                     fmt::arg("title", EscapeHtml(page.title)), fmt::arg("root", root),
+                     fmt::arg("scripts", scripts), fmt::arg("kind", EscapeHtml(page.kind)),
+                     fmt::arg("navigation", navigation), fmt::arg("content", page.content));
+}
+
+}  // namespace pinfo::html

@@ -1,0 +1,31 @@
+// Writes what the store holds as a folder of pages that open in a browser from disk, without a
+// network: output_directory.h has its layout, src/ the pages' code.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "collector/base/result.h"
+#include "collector/store/reader.h"
+
+namespace pinfo::html {
+
+struct ReportOptions {
+  std::string directory;
+  std::string database;  // its name, for people
+  // What requests and request pages are restricted to, as in RequestFilter.
+  std::optional<std::string> site;
+  std::optional<std::string> route;
+  std::optional<int64_t> since_wall_ns;
+  int64_t requests = 100'000;  // rows listed, the slowest
+  int64_t profiles = 200;      // pages of profiled requests, the slowest
+  bool show_values = false;    // query strings as they came; otherwise without their values
+  int64_t written_wall_ns = 0;
+};
+
+// The page to open, directory/index.html. Memory grows with options.profiles, routes and processes,
+// not with the number of requests. index.html is written last: a report without it is unfinished.
+Result<std::string> WriteReport(Reader& reader, const ReportOptions& options);
+
+}  // namespace pinfo::html

@@ -1,0 +1,63 @@
+#include "html/request_rows.h"
+
+#include "html/data_script.h"
+#include "html/mask.h"
+#include "html/request_json.h"
+
+namespace pinfo::html {
+
+RequestRowsWriter::RequestRowsWriter(StreamedFile& file, const std::vector<RequestRow>& pages,
+                                     bool show_values)
+    : file_(file), show_values_(show_values) {
+  for (const RequestRow& row : pages) {
+    pages_.insert(row.id.value);
+  }
+}
+
+Status RequestRowsWriter::Begin() { return file_.Append("pinfoData.requests=[];\n"); }
+
+// The order is that of decodeRequests in html/src/data.ts.
+Status RequestRowsWriter::Add(const RequestRow& row) {
+  rows_.push_back({
+      row.id.value,
+      Microseconds(row.start_wall_ns),
+      row.latency_ns,
+      OrNull(row.on_cpu_ns),
+      OrNull(row.blocked_ns),
+      OrNull(row.runqueue_ns),
+      OrNull(row.waiting_ns),
+      String(row.site),
+      String(row.method),
+      String(ShownTarget(row, show_values_)),
+      String(row.route),
+      row.status,
+      String(OutcomeName(row.outcome)),
+      row.pid.value,
+      row.bytes_out,
+      row.samples,
+      row.weight,
+      pages_.contains(row.id.value) ? 1 : 0,
+  });
+  return rows_.size() < kChunkRows ? Status() : WriteChunk();
+}
+
+Status RequestRowsWriter::End() { return rows_.empty() ? Status() : WriteChunk(); }
+
+size_t RequestRowsWriter::String(std::string_view text) {
+  const auto [entry, added] =
+      string_index_.try_emplace(Shorten(text, kListedTextBytes), strings_.size());
+  if (added) {
+    strings_.push_back(entry->first);
+  }
+  return entry->second;
+}
+
+Status RequestRowsWriter::WriteChunk() {
+  const nlohmann::json chunk = {{"strings", std::move(strings_)}, {"rows", std::move(rows_)}};
+  strings_ = nlohmann::json::array();
+  rows_ = nlohmann::json::array();
+  string_index_.clear();
+  return file_.Append("pinfoData.requests.push(" + ScriptString(ToJson(chunk)) + ");\n");
+}
+
+}  // namespace pinfo::html

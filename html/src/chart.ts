@@ -1,0 +1,164 @@
+// Requests and latency over time: two small charts on one time axis, drawn at the width there is,
+// so that text keeps its size.
+import {Bin} from './data';
+import {Child, el, svg} from './dom';
+import {clock, count, day, duration, time} from './format';
+
+const HEIGHT = 130;
+const LEFT = 64;
+const RIGHT = 8;
+const TOP = 10;
+const BOTTOM = 22;
+
+interface Scale {
+  width: number; // of the plot, without the axes
+  bins: Bin[];
+  top: number; // the value at the upper edge
+}
+
+export function timeChart(bins: Bin[], bin_us: number, every: string): HTMLElement {
+  const last = bins[bins.length - 1];
+  if (!last) {
+    return el('p', {}, 'No requests were seen.');
+  }
+  const all = bins.reduce((sum, bin) => sum + bin.count, 0);
+  const span = `from ${time(bins[0]?.start_us ?? null)} to ${time(last.start_us + bin_us)}`;
+  const requests = el('div', {class: 'chart'});
+  const latency = el('div', {class: 'chart'});
+  const draw = () => {
+    const width = Math.max(requests.clientWidth, 280);
+    requests.replaceChildren(requestChart(bins, width, every, `${count(all)} requests ${span}`));
+    latency.replaceChildren(latencyChart(bins, width, `Latency ${span}`));
+  };
+  new ResizeObserver(draw).observe(requests);
+  return el(
+    'figure',
+    {class: 'charts'},
+    el('figcaption', {}, `Requests per ${every}; `, key('bar-failed', 'failed')),
+    requests,
+    el(
+      'p',
+      {class: 'figcaption'},
+      'Latency: ',
+      key('line-p99', `p99 ${every === 'minute' ? 'of the minute' : 'of the worst minute'}`),
+      ', ',
+      key('line-mean', 'mean'),
+    ),
+    latency,
+  );
+}
+
+function key(kind: string, name: string): HTMLElement {
+  return el('span', {class: 'chart-key'}, el('span', {class: `key ${kind}`, 'aria-hidden': 'true'}), name);
+}
+
+// The least of 1, 2, 5 times a power of ten that is not below value.
+export function niceCeiling(value: number): number {
+  if (value <= 0) {
+    return 1;
+  }
+  const power = 10 ** Math.floor(Math.log10(value));
+  for (const step of [1, 2, 5]) {
+    if (step * power >= value) {
+      return step * power;
+    }
+  }
+  return 10 * power;
+}
+
+function frame(scale: Scale, label: string, format: (value: number) => string, marks: Child[]): SVGSVGElement {
+  const width = scale.width + LEFT + RIGHT;
+  const axis: Child[] = [0, 0.5, 1].map((part) => {
+    const y = TOP + HEIGHT * (1 - part);
+    return svg(
+      'g',
+      {},
+      svg('line', {class: 'grid', x1: LEFT, x2: width - RIGHT, y1: y, y2: y}),
+      svg('text', {x: LEFT - 8, y: y + 4, 'text-anchor': 'end'}, format(part * scale.top)),
+    );
+  });
+  const ticks = timeTicks(scale).map(({x, text, anchor}) =>
+    svg('text', {x, y: TOP + HEIGHT + 16, 'text-anchor': anchor}, text),
+  );
+  const height = TOP + HEIGHT + BOTTOM;
+  return svg(
+    'svg',
+    {role: 'img', 'aria-label': label, viewBox: `0 0 ${width} ${height}`, width, height},
+    ...axis,
+    ...ticks,
+    ...marks,
+  );
+}
+
+function timeTicks({bins, width}: Scale): {x: number; text: string; anchor: string}[] {
+  const first = bins[0];
+  const last = bins[bins.length - 1];
+  if (!first || !last) {
+    return [];
+  }
+  const severalDays = day(first.start_us) !== day(last.start_us);
+  const steps = Math.min(bins.length - 1, Math.floor(width / (severalDays ? 150 : 90)));
+  const ticks = [];
+  for (let i = 0; i <= steps; i++) {
+    const index = steps === 0 ? 0 : Math.round((i * (bins.length - 1)) / steps);
+    const us = bins[index]?.start_us ?? 0;
+    ticks.push({
+      x: LEFT + (index + 0.5) * (width / bins.length),
+      text: severalDays ? `${day(us)} ${clock(us)}` : clock(us),
+      anchor: i === 0 && steps > 0 ? 'start' : i === steps && steps > 0 ? 'end' : 'middle',
+    });
+  }
+  return ticks;
+}
+
+function requestChart(bins: Bin[], chartWidth: number, every: string, label: string): SVGSVGElement {
+  const width = chartWidth - LEFT - RIGHT;
+  const top = niceCeiling(Math.max(...bins.map((bin) => bin.count)));
+  const step = width / bins.length;
+  const gap = step > 4 ? 1 : 0;
+  const bar = (kind: string, index: number, value: number) => {
+    const height = (HEIGHT * value) / top;
+    return svg('rect', {
+      class: kind,
+      x: LEFT + index * step,
+      y: TOP + HEIGHT - height,
+      width: Math.min(step - gap, 40),
+      height,
+    });
+  };
+  const marks = bins.map((bin, index) =>
+    svg(
+      'g',
+      {},
+      svg('title', {}, `${time(bin.start_us)}: ${count(bin.count)} a ${every}, ${count(bin.failed)} failed`),
+      bar('bar', index, bin.count),
+      bin.failed > 0 ? bar('bar-failed', index, bin.failed) : null,
+    ),
+  );
+  return frame({width, bins, top}, label, count, marks);
+}
+
+function latencyChart(bins: Bin[], chartWidth: number, label: string): SVGSVGElement {
+  const width = chartWidth - LEFT - RIGHT;
+  const top = niceCeiling(Math.max(...bins.map((bin) => bin.p99_ns ?? 0)));
+  const step = width / bins.length;
+  const line = (kind: string, value: (bin: Bin) => number | null) => {
+    let path = '';
+    let drawing = false;
+    bins.forEach((bin, index) => {
+      const ns = value(bin);
+      if (ns === null) {
+        drawing = false;
+        return;
+      }
+      const x = (LEFT + (index + 0.5) * step).toFixed(1);
+      const y = (TOP + HEIGHT * (1 - Math.min(ns / top, 1))).toFixed(1);
+      // A bin between two empty ones would be a path of no length: the dot makes it visible.
+      path += drawing ? `L${x} ${y}` : `M${x} ${y}h.01`;
+      drawing = true;
+    });
+    return svg('path', {class: kind, d: path});
+  };
+  const marks = [line('line-p99', (bin) => bin.p99_ns), line('line-mean', (bin) => bin.mean_ns)];
+  return frame({width, bins, top}, label, duration, marks);
+}

@@ -1,0 +1,74 @@
+// processes.html, and the overview's newest processes.
+import {data, Process} from './data';
+import {el} from './dom';
+import {bytes, count, ms, plural, time, UNKNOWN} from './format';
+import {Column, TableView} from './table_view';
+
+export function showProcesses(main: HTMLElement): void {
+  const {processes = []} = data();
+  main.append(
+    el('p', {class: 'lead'}, `${plural(processes.length, 'process', 'processes')} seen.`),
+    processTable(processes),
+  );
+}
+
+function state(row: Process): string {
+  return row.end_us === null ? 'not seen to end' : (row.exit ?? 'ended');
+}
+
+function threads(row: Process): string {
+  if (row.min_threads === null || row.max_threads === null) {
+    return UNKNOWN;
+  }
+  return row.min_threads === row.max_threads
+    ? count(row.max_threads)
+    : `${count(row.min_threads)}–${count(row.max_threads)}`;
+}
+
+export function processTable(processes: Process[]): HTMLElement {
+  const columns: Column<Process>[] = [
+    {id: 'pid', title: 'Pid', width: 10, number: true, value: (p) => p.pid, cell: (p) => String(p.pid)},
+    {id: 'comm', title: 'Name', width: 17, value: (p) => p.comm, cell: (p) => el('span', {title: p.exe}, p.comm)},
+    {
+      id: 'argv',
+      title: 'Command line',
+      width: 24,
+      grow: true,
+      wide: true,
+      value: (p) => p.argv,
+      cell: (p) => el('span', {title: `${p.argv}\nin ${p.cwd}`}, p.argv),
+    },
+    {id: 'start', title: 'Start', width: 21, value: (p) => p.start_us, cell: (p) => time(p.start_us)},
+    {id: 'state', title: 'State', width: 18, wide: true, value: state, cell: state},
+    {id: 'mode', title: 'Seen by', width: 10, wide: true, value: (p) => p.mode, cell: (p) => p.mode},
+    {id: 'requests', title: 'Requests', width: 11, number: true, value: (p) => p.requests, cell: (p) => count(p.requests)},
+    {
+      id: 'user',
+      title: 'User, ms',
+      width: 14,
+      number: true,
+      wide: true,
+      value: (p) => p.user_cpu_ns,
+      cell: (p) => ms(p.user_cpu_ns),
+    },
+    {
+      id: 'system',
+      title: 'System, ms',
+      width: 14,
+      number: true,
+      wide: true,
+      value: (p) => p.system_cpu_ns,
+      cell: (p) => ms(p.system_cpu_ns),
+    },
+    {
+      id: 'rss',
+      title: 'Peak memory',
+      width: 13,
+      number: true,
+      value: (p) => p.max_rss_bytes,
+      cell: (p) => bytes(p.max_rss_bytes),
+    },
+    {id: 'threads', title: 'Threads', width: 10, number: true, wide: true, value: (p) => p.max_threads, cell: threads},
+  ];
+  return new TableView('Processes', columns, processes, {column: 'start', descending: true}).element;
+}

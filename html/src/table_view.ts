@@ -1,0 +1,221 @@
+// A sortable table that stays fluent with 100,000 rows: only the rows in sight are in the document,
+// the others are two spacer rows. Rows have one height, so the scroll bar is exact.
+//
+// Keyboard: the header's buttons sort; the scroll area takes the focus and the scrolling keys.
+import {Child, el} from './dom';
+
+export interface Column<Row> {
+  id: string;
+  title: string;
+  width: number; // in ch; the columns marked grow share what is left
+  value: (row: Row) => number | string | null; // what it sorts by; null always comes last
+  cell: (row: Row) => Child;
+  grow?: boolean;
+  number?: boolean; // right-aligned, sorts largest first
+  wide?: boolean; // left out on a narrow screen
+  hint?: string;
+}
+
+export interface Sorting {
+  column: string;
+  descending: boolean;
+}
+
+const OVERSCAN = 12; // rows rendered beyond each edge
+const PRINTED_ROWS = 1000;
+const NARROW = '(max-width: 45rem)';
+
+export class TableView<Row> {
+  readonly element: HTMLElement;
+  private readonly table = el('table');
+  private readonly narrow = window.matchMedia(NARROW);
+  private columns: Column<Row>[] = [];
+  private body = el('tbody');
+  private shown: Row[];
+  private rowHeight = 0;
+  private rendered = new Map<number, HTMLTableRowElement>();
+  private top = spacer();
+  private bottom = spacer();
+  private printing = false;
+
+  constructor(
+    label: string,
+    private readonly allColumns: Column<Row>[],
+    private rows: Row[],
+    private sorting: Sorting,
+    private readonly onSort: (sorting: Sorting) => void = () => {},
+  ) {
+    this.shown = rows;
+    this.table.append(el('caption', {class: 'hidden'}, label));
+    this.element = el('div', {class: 'scroll', tabindex: '0', role: 'region', 'aria-label': label}, this.table);
+    this.element.addEventListener('scroll', () => this.renderWindow(), {passive: true});
+    new ResizeObserver(() => this.renderWindow()).observe(this.element);
+    this.narrow.addEventListener('change', () => this.build());
+    window.addEventListener('beforeprint', () => this.print(true));
+    window.addEventListener('afterprint', () => this.print(false));
+    this.build();
+    this.sort();
+  }
+
+  setRows(rows: Row[]): void {
+    this.rows = rows;
+    this.element.scrollTop = 0;
+    this.sort();
+  }
+
+  private build(): void {
+    this.columns = this.allColumns.filter((column) => !(column.wide && this.narrow.matches));
+    const group = el('colgroup');
+    const head = el('tr', {'aria-rowindex': '1'});
+    let width = 0;
+    for (const column of this.columns) {
+      const col = el('col');
+      if (!column.grow) {
+        col.style.width = `${column.width}ch`;
+      }
+      width += column.width;
+      group.append(col);
+      const button = el('button', {type: 'button'}, column.title);
+      button.addEventListener('click', () => this.toggleSort(column));
+      const cell = el('th', {scope: 'col', 'data-column': column.id}, button);
+      if (column.number) {
+        cell.className = 'number';
+      }
+      if (column.hint) {
+        cell.title = column.hint;
+      }
+      head.append(cell);
+    }
+    this.body = el('tbody', {}, this.top, this.bottom);
+    this.rendered.clear();
+    this.table.style.minWidth = `${width}ch`;
+    const caption = this.table.caption;
+    this.table.replaceChildren(...(caption ? [caption] : []), group, el('thead', {}, head), this.body);
+    this.markSorting();
+    this.renderWindow();
+  }
+
+  private toggleSort(column: Column<Row>): void {
+    const same = this.sorting.column === column.id;
+    this.sorting = {
+      column: column.id,
+      descending: same ? !this.sorting.descending : column.number === true,
+    };
+    this.onSort(this.sorting);
+    this.sort();
+  }
+
+  private sort(): void {
+    const column = this.allColumns.find(({id}) => id === this.sorting.column);
+    if (column) {
+      this.shown = sorted(this.rows, column.value, this.sorting.descending);
+    }
+    this.markSorting();
+    this.table.setAttribute('aria-rowcount', String(this.rows.length + 1));
+    for (const row of this.rendered.values()) {
+      row.remove();
+    }
+    this.rendered.clear();
+    this.renderWindow();
+  }
+
+  private markSorting(): void {
+    for (const cell of this.table.querySelectorAll('th')) {
+      if (cell.dataset['column'] === this.sorting.column) {
+        cell.setAttribute('aria-sort', this.sorting.descending ? 'descending' : 'ascending');
+      } else {
+        cell.removeAttribute('aria-sort');
+      }
+    }
+  }
+
+  private print(printing: boolean): void {
+    this.printing = printing;
+    this.renderWindow();
+  }
+
+  private visibleRange(): [first: number, last: number] {
+    if (this.printing) {
+      return [0, Math.min(this.shown.length, PRINTED_ROWS)];
+    }
+    const height = this.rowHeight || 32;
+    const first = Math.floor(this.element.scrollTop / height) - OVERSCAN;
+    const last = Math.ceil((this.element.scrollTop + this.element.clientHeight) / height) + OVERSCAN;
+    return [Math.max(0, first), Math.min(this.shown.length, Math.max(last, 3 * OVERSCAN))];
+  }
+
+  private renderWindow(): void {
+    const [first, last] = this.visibleRange();
+    for (const [index, row] of this.rendered) {
+      if (index < first || index >= last) {
+        if (row.contains(document.activeElement)) {
+          this.element.focus({preventScroll: true});
+        }
+        row.remove();
+        this.rendered.delete(index);
+      }
+    }
+    let before: Element = this.top;
+    for (let index = first; index < last; index++) {
+      const row = this.rendered.get(index) ?? this.renderRow(index);
+      if (before.nextSibling !== row) {
+        before.after(row);
+      }
+      before = row;
+    }
+    const height = this.measure();
+    setHeight(this.top, first * height);
+    setHeight(this.bottom, this.printing ? 0 : (this.shown.length - last) * height);
+  }
+
+  private renderRow(index: number): HTMLTableRowElement {
+    const source = this.shown[index] as Row;
+    // The header is row 1.
+    const row = el('tr', {'aria-rowindex': String(index + 2)});
+    for (const column of this.columns) {
+      const cell = el('td', column.number ? {class: 'number'} : {}, column.cell(source));
+      row.append(cell);
+    }
+    this.rendered.set(index, row);
+    return row;
+  }
+
+  private measure(): number {
+    const row = this.rendered.values().next();
+    if (!row.done) {
+      this.rowHeight = row.value.getBoundingClientRect().height || this.rowHeight;
+    }
+    return this.rowHeight;
+  }
+}
+
+function spacer(): HTMLTableRowElement {
+  return el('tr', {'aria-hidden': 'true', class: 'spacer'}, el('td'));
+}
+
+function setHeight(row: HTMLTableRowElement, height: number): void {
+  row.hidden = height === 0;
+  row.style.height = `${height}px`;
+}
+
+export function sorted<Row>(
+  rows: Row[],
+  value: (row: Row) => number | string | null,
+  descending: boolean,
+): Row[] {
+  const keys = rows.map(value);
+  const order = Uint32Array.from(rows, (_, index) => index);
+  const sign = descending ? -1 : 1;
+  order.sort((left, right) => {
+    const a = keys[left] ?? null;
+    const b = keys[right] ?? null;
+    if (a === b) {
+      return left - right;
+    }
+    if (a === null || b === null) {
+      return a === null ? 1 : -1;
+    }
+    return a < b ? -sign : sign;
+  });
+  return Array.from(order, (index) => rows[index] as Row);
+}

@@ -1,0 +1,30 @@
+#include "html/data_script.h"
+
+#include <gtest/gtest.h>
+
+namespace pinfo::html {
+namespace {
+
+TEST(DataScriptTest, IsAsciiWhateverTheData) {
+  const std::string script =
+      DataScript("routes", {{"route", "\u2028\u2029</script>\xc3\x28'\"\\"}});
+  EXPECT_EQ(script, "pinfoData.routes={\"route\":\"\\u2028\\u2029</script>\\ufffd('\\\"\\\\\"};\n");
+}
+
+TEST(DataScriptTest, ScriptStringQuotesWhatJsonLeaves) {
+  EXPECT_EQ(ScriptString(R"(["it's","a\"b"])"), R"('["it\'s","a\\"b"]')");
+}
+
+TEST(DataScriptTest, MicrosecondsAreExactInAScript) {
+  constexpr int64_t kLargestExact = int64_t{1} << 53;
+  EXPECT_EQ(Microseconds(1'700'000'000'123'456'789), 1'700'000'000'123'456);
+  EXPECT_LT(Microseconds(1'700'000'000'123'456'789), kLargestExact);
+}
+
+TEST(DataScriptTest, UnknownIsNull) {
+  EXPECT_EQ(ToJson(OrNull(std::optional<int64_t>())), "null");
+  EXPECT_EQ(ToJson(OrNull(std::optional<int64_t>(0))), "0");
+}
+
+}  // namespace
+}  // namespace pinfo::html

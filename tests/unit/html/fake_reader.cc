@@ -1,0 +1,102 @@
+#include "tests/unit/html/fake_reader.h"
+
+namespace pinfo {
+
+Status FakeReader::ForEachRequest(const RequestFilter& filter,
+                                  const std::function<bool(const RequestRow&)>& visit) {
+  filters.push_back(filter);
+  if (!error.empty()) {
+    return Fail(error);
+  }
+  for (const RequestRow& row : requests) {
+    if (filter.profiled && *filter.profiled != row.profiled) {
+      continue;
+    }
+    if (!visit(row)) {
+      break;
+    }
+  }
+  return {};
+}
+
+Result<std::optional<RequestRow>> FakeReader::FindRequest(RequestId id) {
+  for (const RequestRow& row : requests) {
+    if (row.id == id) {
+      return row;
+    }
+  }
+  return std::nullopt;
+}
+
+Result<std::vector<std::pair<int64_t, LatencySummary>>> FakeReader::Minutes(int64_t since_minute) {
+  std::vector<std::pair<int64_t, LatencySummary>> found;
+  for (const auto& minute : minutes) {
+    if (minute.first >= since_minute) {
+      found.push_back(minute);
+    }
+  }
+  return found;
+}
+
+Result<Profile> FakeReader::RequestProfile(RequestId id) {
+  const auto found = profiles.find(id);
+  return found == profiles.end() ? Profile() : found->second;
+}
+
+Result<Profile> FakeReader::RouteProfile(const std::optional<std::string>& /*site*/,
+                                         const std::string& route) {
+  return Fail("the report asked for the profile of route " + route);
+}
+
+Result<Profile> FakeReader::WholeProfile() {
+  return Fail("the report asked for the whole profile");
+}
+
+RequestRow MakeRequest(int64_t id, int64_t latency_ns) {
+  RequestRow row;
+  row.id = RequestId{id};
+  row.process = ProcessId{1};
+  row.pid = Pid{4242};
+  row.tid = Tid{4243};
+  row.site = "shop.example";
+  row.method = "GET";
+  row.target = "/item/" + std::to_string(id);
+  row.route = "/item/<n>";
+  row.status = 200;
+  row.protocol = "HTTP/1.1";
+  row.outcome = Outcome::kComplete;
+  row.start_wall_ns = 1'700'000'000'123'456'000 + id * 1'000'000;
+  row.first_byte_ns = latency_ns / 2;
+  row.latency_ns = latency_ns;
+  row.on_cpu_ns = latency_ns * 6 / 10;
+  row.blocked_ns = latency_ns * 3 / 10;
+  row.runqueue_ns = latency_ns - *row.on_cpu_ns - *row.blocked_ns;
+  row.waiting_ns = 0;
+  row.bytes_in = 120;
+  row.bytes_out = 4096;
+  return row;
+}
+
+Profile MakeProfile(int64_t latency_ns) {
+  Profile profile;
+  CallTree& tree = profile.tree;
+  const auto main = tree.AddFunction({"main", "/srv/app/main.cc", "/srv/app/server", 10});
+  const auto parse = tree.AddFunction(
+      {"parse<std::map<K, V>>(char const*, unsigned long)", "/srv/app/parse.cc", "", 88});
+  const auto hostile =
+      tree.AddFunction({"</title><script>alert('x')</script>\xff\xe2\x80\xa8", "", "a\"b", 0});
+  const auto read = tree.AddFunction({"read", "", "/lib/x86_64-linux-gnu/libc.so.6", 0});
+  const auto queued = tree.AddFunction({kRunqueueFrame, "", "", 0});
+  const CallTree::FunctionIndex parsing[] = {main, parse};
+  const CallTree::FunctionIndex attacking[] = {main, parse, hostile};
+  const CallTree::FunctionIndex reading[] = {main, read};
+  tree.AddStack(parsing, TimeKind::kOnCpu, latency_ns * 4 / 10, 4);
+  tree.AddStack(attacking, TimeKind::kOnCpu, latency_ns * 2 / 10, 2);
+  tree.AddStack(reading, TimeKind::kBlocked, latency_ns * 3 / 10, 1);
+  tree.AddStack({&queued, 1}, TimeKind::kRunqueue, latency_ns / 10, 0);
+  profile.requests = 1;
+  profile.samples = 7;
+  return profile;
+}
+
+}  // namespace pinfo

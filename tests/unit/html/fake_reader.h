@@ -1,0 +1,48 @@
+// A Reader over values set by a test. Its requests may be as many as a test likes: they are made
+// one by one.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "collector/store/reader.h"
+
+namespace pinfo {
+
+class FakeReader : public Reader {
+ public:
+  std::vector<RequestRow> requests;  // in the order a filter asks for
+  std::vector<RouteSummary> routes;
+  std::vector<ProcessSummary> processes;
+  std::vector<SessionRow> sessions;
+  std::vector<std::pair<int64_t, LatencySummary>> minutes;
+  std::map<RequestId, Profile> profiles;
+  Totals totals;
+  std::string error;                   // where set, requests fail with it
+  std::vector<RequestFilter> filters;  // those asked for so far
+
+  Status ForEachRequest(const RequestFilter& filter,
+                        const std::function<bool(const RequestRow&)>& visit) override;
+  Result<std::optional<RequestRow>> FindRequest(RequestId id) override;
+  Result<std::vector<ProcessSummary>> Processes() override { return processes; }
+  Result<std::vector<SiteSummary>> Sites() override { return std::vector<SiteSummary>(); }
+  Result<std::vector<RouteSummary>> Routes() override { return routes; }
+  Result<Totals> GetTotals() override { return totals; }
+  Result<std::vector<SessionRow>> Sessions() override { return sessions; }
+  Result<std::vector<std::pair<int64_t, LatencySummary>>> Minutes(int64_t since_minute) override;
+  Result<Profile> RequestProfile(RequestId id) override;
+  Result<Profile> RouteProfile(const std::optional<std::string>& site,
+                               const std::string& route) override;
+  Result<Profile> WholeProfile() override;
+};
+
+// A request that took latency_ns: 60% on CPU, 30% blocked, the rest waiting for a CPU.
+RequestRow MakeRequest(int64_t id, int64_t latency_ns);
+
+// Its time in main > parse and main > read, with names of a hostile program beside them.
+Profile MakeProfile(int64_t latency_ns);
+
+}  // namespace pinfo

@@ -1,0 +1,219 @@
+#include "html/report.h"
+
+#include <filesystem>
+#include <fstream>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include "collector/profile/utf8.h"
+#include "tests/unit/html/fake_reader.h"
+
+namespace pinfo::html {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::HasSubstr;
+using testing::Not;
+
+class ReportTest : public testing::Test {
+ protected:
+  ReportTest() {
+    std::string pattern = (fs::temp_directory_path() / "pinfo_html_XXXXXX").string();
+    root_ = mkdtemp(pattern.data());
+    options_.directory = (root_ / "out").string();
+    options_.database = "pinfo.db";
+    options_.written_wall_ns = 1'700'000'000'000'000'000;
+  }
+  ~ReportTest() override { fs::remove_all(root_); }
+
+  void AddRequest(RequestRow row, bool profiled = false) {
+    row.profiled = profiled;
+    if (profiled) {
+      reader_.profiles[row.id] = MakeProfile(row.latency_ns);
+    }
+    reader_.requests.push_back(std::move(row));
+  }
+
+  void Write() {
+    const Result<std::string> index = WriteReport(reader_, options_);
+    ASSERT_TRUE(index) << index.error().message;
+    EXPECT_EQ(*index, Path("index.html").string());
+  }
+
+  [[nodiscard]] fs::path Path(const std::string& name) const {
+    return fs::path(options_.directory) / name;
+  }
+  [[nodiscard]] std::string Get(const std::string& name) const {
+    std::ifstream file(Path(name));
+    EXPECT_TRUE(file.good()) << name;
+    return {std::istreambuf_iterator<char>(file), {}};
+  }
+
+  fs::path root_;
+  FakeReader reader_;
+  ReportOptions options_;
+};
+
+TEST_F(ReportTest, WritesAnEmptyStore) {
+  Write();
+  EXPECT_EQ(Get("data/requests.js"), "pinfoData.requests=[];\n");
+  EXPECT_EQ(Get("data/routes.js"), "pinfoData.routes=[];\n");
+  EXPECT_THAT(Get("data/overview.js"), HasSubstr("\"first_us\":null"));
+}
+
+TEST_F(ReportTest, WritesARequestAsOneTuple) {
+  AddRequest(MakeRequest(7, 1'000'000));
+  Write();
+  EXPECT_EQ(Get("data/requests.js"),
+            "pinfoData.requests=[];\n"
+            "pinfoData.requests.push('{\"rows\":[[7,1700000000130456,1000000,600000,300000,100000,"
+            "0,0,1,2,3,200,4,4242,4096,0,1.0,0]],\"strings\":[\"shop.example\",\"GET\",\"/item/7\","
+            "\"/item/<n>\",\"complete\"]}');\n");
+}
+
+TEST_F(ReportTest, GivesTheSlowestProfiledRequestsAPageAndCountsTheOthers) {
+  for (int64_t id = 1; id <= 5; ++id) {
+    AddRequest(MakeRequest(id, (10 - id) * 1'000'000), id != 2);
+  }
+  options_.profiles = 3;
+  Write();
+  EXPECT_TRUE(fs::exists(Path("requests/1.html")));
+  EXPECT_FALSE(fs::exists(Path("requests/2.html"))) << "it was not profiled";
+  EXPECT_TRUE(fs::exists(Path("requests/4.html")));
+  EXPECT_FALSE(fs::exists(Path("requests/5.html"))) << "it is one too many";
+  EXPECT_THAT(Get("data/report.js"), HasSubstr("\"pages\":3,\"pages_left\":1,"));
+  ASSERT_FALSE(reader_.filters.empty());
+  for (const RequestFilter& filter : reader_.filters) {
+    EXPECT_EQ(filter.order, RequestOrder::kSlowest);
+  }
+}
+
+TEST_F(ReportTest, ListsTheSlowestRowsAndCountsTheOthers) {
+  for (int64_t id = 1; id <= 2500; ++id) {
+    AddRequest(MakeRequest(id, 1'000'000));
+  }
+  options_.requests = 2400;
+  Write();
+  EXPECT_THAT(Get("data/report.js"), HasSubstr("\"rows\":2400,\"rows_left\":100,"));
+  EXPECT_THAT(Get("data/requests.js"), HasSubstr("/item/2400\""));
+  EXPECT_THAT(Get("data/requests.js"), Not(HasSubstr("/item/2401\"")));
+}
+
+TEST_F(ReportTest, PassesTheRestrictionOn) {
+  options_.site = "s";
+  options_.route = "/r*";
+  options_.since_wall_ns = 60'000'000'000 * 5;
+  reader_.minutes = {{4, {}}, {5, {}}};
+  Write();
+  for (const RequestFilter& filter : reader_.filters) {
+    EXPECT_EQ(filter.site, "s");
+    EXPECT_EQ(filter.route, "/r*");
+    EXPECT_EQ(filter.since_wall_ns, options_.since_wall_ns);
+  }
+  EXPECT_THAT(Get("data/overview.js"), HasSubstr("\"bins\":[{\"count\":0"));
+  EXPECT_THAT(Get("data/overview.js"), Not(HasSubstr("\"start_us\":240000000")));
+}
+
+TEST_F(ReportTest, MasksQueryValuesInEveryFile) {
+  RequestRow row = MakeRequest(1, 1'000'000);
+  row.target = "/login?user=jo&password=hunter2";
+  AddRequest(row, true);
+  Write();
+  for (const auto& entry : fs::recursive_directory_iterator(options_.directory)) {
+    if (entry.is_regular_file()) {
+      const std::string name = fs::relative(entry.path(), options_.directory).string();
+      EXPECT_THAT(Get(name), Not(HasSubstr("hunter2"))) << name;
+    }
+  }
+  EXPECT_THAT(Get("data/requests.js"), HasSubstr("/login?user=...&password=..."));
+  options_.show_values = true;
+  Write();
+  EXPECT_THAT(Get("data/requests.js"), HasSubstr("hunter2"));
+  EXPECT_THAT(Get("requests/1.js"), HasSubstr("hunter2"));
+}
+
+TEST_F(ReportTest, KeepsHostileTextOutOfTheMarkup) {
+  RequestRow row = MakeRequest(1, 1'000'000);
+  row.target = "/<script>alert(1)</script>\u2028\"'\xff" + std::string(9000, 'x');
+  row.site = "</title><img src=x onerror=alert(1)>";
+  row.route = "';alert(1)//\\";
+  row.method = "<svg/onload=alert(1)>";
+  AddRequest(row, true);
+  options_.database = "</script><script>alert(1)</script>";
+  Write();
+  for (const char* page : {"index.html", "requests.html", "requests/1.html"}) {
+    const std::string html = Get(page);
+    EXPECT_THAT(html, Not(HasSubstr("alert(1)"))) << page;
+    EXPECT_THAT(html, Not(HasSubstr("onerror"))) << page;
+    EXPECT_EQ(ValidUtf8(html), html) << page;
+  }
+  // The drawing holds the hostile function's name, as text.
+  EXPECT_THAT(Get("requests/1.html"), HasSubstr("&lt;script&gt;alert"));
+  for (const char* data : {"data/requests.js", "requests/1.js", "data/report.js"}) {
+    const std::string script = Get(data);
+    EXPECT_TRUE(std::ranges::all_of(script, [](char c) {
+      return c == '\n' || (c >= 32 && c < 127);
+    })) << data;
+  }
+  EXPECT_LT(fs::file_size(Path("data/requests.js")), 2000U) << "a long target was not shortened";
+  EXPECT_GT(fs::file_size(Path("requests/1.js")), 9000U) << "its own page has it whole";
+}
+
+TEST_F(ReportTest, CopiesTheStatsFile) {
+  RequestRow row = MakeRequest(1, 1'000'000);
+  row.stats_file = (root_ / "a.stats").string();
+  std::ofstream(row.stats_file) << "{0";
+  AddRequest(row, true);
+  Write();
+  EXPECT_EQ(Get("requests/1.stats"), "{0");
+  EXPECT_THAT(Get("requests/1.html"), HasSubstr("<a href=\"1.stats\" download>"));
+  EXPECT_THAT(Get("requests/1.html"), HasSubstr("<a href=\"1.dot\" download>"));
+  EXPECT_THAT(Get("requests/1.html"), HasSubstr("<a href=\"1.svg\" download>"));
+  EXPECT_THAT(Get("requests/1.dot"), testing::StartsWith("digraph"));
+}
+
+TEST_F(ReportTest, CopiesNothingThatIsNoStatsFile) {
+  std::ofstream(root_ / "shadow") << "{secret";
+  std::ofstream(root_ / "text.stats") << "secret";
+  fs::create_symlink(root_ / "shadow", root_ / "link.stats");
+  int64_t id = 0;
+  for (const char* name : {"shadow", "text.stats", "link.stats", "missing.stats", ""}) {
+    RequestRow row = MakeRequest(++id, 1'000'000);
+    row.stats_file = (root_ / name).string();
+    AddRequest(row, true);
+  }
+  Write();
+  for (; id > 0; --id) {
+    EXPECT_FALSE(fs::exists(Path("requests/" + std::to_string(id) + ".stats"))) << id;
+    EXPECT_THAT(Get("requests/" + std::to_string(id) + ".html"), HasSubstr("No stats file: "));
+  }
+}
+
+TEST_F(ReportTest, GivesARequestWithoutSamplesItsPage) {
+  RequestRow row = MakeRequest(1, 1'000'000);
+  AddRequest(row, true);
+  reader_.profiles.clear();
+  Write();
+  EXPECT_THAT(Get("requests/1.js"), HasSubstr("\"functions\":[]"));
+}
+
+TEST_F(ReportTest, ReportsAFailingStoreAndWritesNoIndex) {
+  reader_.error = "the database is damaged";
+  const Result<std::string> index = WriteReport(reader_, options_);
+  ASSERT_FALSE(index);
+  EXPECT_EQ(index.error().message, "the database is damaged");
+  EXPECT_FALSE(fs::exists(Path("index.html")));
+}
+
+TEST_F(ReportTest, NamesTheFileItCannotWrite) {
+  fs::create_directories(Path("data/overview.js"));
+  std::ofstream(Path(".pinfo-report")) << "";
+  const Result<std::string> index = WriteReport(reader_, options_);
+  ASSERT_FALSE(index);
+  EXPECT_THAT(index.error().message, HasSubstr("data/overview.js"));
+}
+
+}  // namespace
+}  // namespace pinfo::html
