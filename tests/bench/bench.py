@@ -21,6 +21,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "servers
 
 import measure
 import observers
+import records
 import running
 
 # name -> kind of server, page, connections, observers beside pinfo's and A/A
@@ -94,6 +95,22 @@ def summarize(workload, name, pairs):
     }
 
 
+def record_cost(observer_class, pinfo):
+    """Ring records and stack samples a request, of one load of nginx that is recorded."""
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="pinfo-bench-"))
+    folder.chmod(0o755)
+    recording = folder / "recording"
+    try:
+        observer = observer_class(pinfo, ["--record", str(recording)])
+        with observer.observe(running.Nginx, folder) as (server, _):
+            requests, _, _ = measure.wrk(server.url("/index.html"), 16, 1)
+        connection, samples = records.per_request(recording, requests)
+        return {"observer": observer.name, "requests": requests,
+                "connection_records": connection, "samples": samples}
+    finally:
+        shutil.rmtree(folder)
+
+
 COLUMNS = (
     ("observer", lambda s: s["observer"]), ("pairs", lambda s: str(s["pairs"])),
     ("throughput", lambda s: f"{s['throughput_ratio']:.3f}"),
@@ -162,8 +179,12 @@ def main():
     if os.geteuid() != 0:
         sys.exit("bench: eBPF and perf need root")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    costs = [record_cost(kind, chosen.pinfo) for kind in (observers.Attach, observers.Run)]
+    for cost in costs:
+        print(f"{cost['observer']}: {cost['connection_records']:.3f} ring records and "
+              f"{cost['samples']:.4f} stack samples a small request")
     results = {"machine": measure.kernel_and_cpus(), "seconds": chosen.seconds,
-               "results": run(chosen)}
+               "records": costs, "results": run(chosen)}
     pathlib.Path(chosen.output).write_text(json.dumps(results, indent=1) + "\n")
     print(f"\nevery figure: {chosen.output}")
 

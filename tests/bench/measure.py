@@ -40,8 +40,9 @@ UNITS = {"us": 1e-3, "ms": 1.0, "s": 1e3, "m": 6e4}
 
 def wrk(url, connections, seconds):
     """(requests, requests a second, p99 in ms); anything but answers is an error."""
-    text = subprocess.run(["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", url],
-                          check=True, capture_output=True, text=True, timeout=seconds * 3 + 30).stdout
+    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", url]
+    text = subprocess.run(command, check=True, capture_output=True, text=True,
+                          timeout=seconds * 3 + 30).stdout
     if "Socket errors" in text or "Non-2xx" in text:
         raise RuntimeError(f"the load met errors:\n{text}")
     p99 = re.search(r"99%\s+([\d.]+)(us|ms|s|m)\b", text)

@@ -49,8 +49,11 @@ class SameAgain(Bare):
 
 
 class Pinfo:
-    def __init__(self, pinfo):
+    """words: options of attach or run beside the defaults."""
+
+    def __init__(self, pinfo, words=()):
         self.path = str(pathlib.Path(pinfo).resolve())
+        self.words = list(words)
 
     def command(self, folder, *words):
         return [self.path, "--db", str(folder / "pinfo.db"), *words]
@@ -71,9 +74,10 @@ class Attach(Pinfo):
     @contextlib.contextmanager
     def observe(self, kind, folder):
         with kind(folder / kind.name) as server:
-            process = subprocess.Popen(self.command(folder, "attach", str(server.pid)),
-                                       stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                                       stderr=subprocess.PIPE, text=True)
+            process = subprocess.Popen(self.command(folder, "attach", str(server.pid),
+                                                    *self.words), stdin=subprocess.DEVNULL,
+                                       stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                                       text=True)
             try:
                 if not any(line.startswith("attached") for line in process.stderr):
                     raise RuntimeError("pinfo attach did not attach")
@@ -89,7 +93,8 @@ class Run(Pinfo):
 
     @contextlib.contextmanager
     def observe(self, kind, folder):
-        with kind(folder / kind.name, before=self.command(folder, "run", "--")) as server:
+        before = self.command(folder, "run", *self.words, "--")
+        with kind(folder / kind.name, before=before) as server:
             yield server, server.process.pid
 
 
