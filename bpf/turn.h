@@ -97,6 +97,15 @@ static inline unsigned pinfo_turn_send(struct pinfo_turn *turn, pinfo_u64 now, p
   return todo;
 }
 
+/* The first thing seen of a connection that is older than pinfo is a send: a turn was under way. It
+ * becomes turn 1, marked partial, its beginning unknown. Then call pinfo_turn_send. */
+static inline void pinfo_turn_begin_partial(struct pinfo_turn *turn, pinfo_u64 now) {
+  turn->number = 1;
+  turn->phase = PINFO_TURN_READING;
+  turn->start_ns = now;
+  turn->partial = 1;
+}
+
 /* The thread's time since the turn began; valid only where tid == turn->begin_tid. */
 static inline void pinfo_turn_spent(const struct pinfo_turn *turn,
                                     const struct pinfo_thread_time *now,

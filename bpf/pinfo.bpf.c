@@ -1,0 +1,388 @@
+// SPDX-License-Identifier: (MIT OR GPL-2.0)
+/*
+ * pinfo's kernel side. Each program is a thin wrapper that finds the state of its thread and
+ * connection and calls the shared handler. Only tp_btf and perf_event programs: kernels that refuse
+ * kprobes, fentry and lsm run it all, and tracefs need not be mounted.
+ *
+ * Socket strategy (6.3+):  sock_recv_length, sock_send_length, inet_sock_set_state
+ * Syscall strategy:        sys_exit, inet_sock_set_state_table
+ * Both:                    sched_switch, sched_wakeup, task_newtask, sched_process_exec,
+ *                          sched_process_exit, sample
+ */
+#include "connection.h"
+#include "kernel_compat.h"
+#include "sample.h"
+
+char LICENSE[] SEC("license") = "Dual MIT/GPL";
+
+/* ---- socket strategy ---- */
+
+static __always_inline struct connection *socket_connection(struct sock *sk, pinfo_u64 now) {
+  struct connection *connection = bpf_sk_storage_get(&sockets, sk, 0, 0);
+
+  if (!connection) {
+    connection = bpf_sk_storage_get(&sockets, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+    if (!connection) {
+      count_loss(PINFO_LOSS_CONNECTION_MAP);
+      return NULL;
+    }
+  }
+  if (connection->role == ROLE_UNKNOWN)
+    connection_begin(connection, sk, now);
+  return connection->role == ROLE_SERVER ? connection : NULL;
+}
+
+static __always_inline const struct pt_regs *current_registers(void) {
+  return (const struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
+}
+
+SEC("tp_btf/sock_recv_length")
+int BPF_PROG(sock_recv_length, struct sock *sk, int ret, int flags) {
+  struct connection *connection;
+  struct thread_state *thread;
+  pinfo_u64 now;
+
+  if (ret < 0 || (flags & KERNEL_MSG_PEEK))
+    return 0;
+  now = bpf_ktime_get_ns();
+  thread = current_thread(now);
+  if (!thread)
+    return 0;
+  connection = socket_connection(sk, now);
+  if (!connection)
+    return 0;
+  if (ret > 0)
+    on_received(connection, thread, current_registers(), now, ret);
+  else if (connection->endpoint.transport == PINFO_TRANSPORT_UNIX)
+    on_closed(connection, NULL, now, false); /* no state tracepoint tells of a unix socket's end */
+  return 0;
+}
+
+SEC("tp_btf/sock_send_length")
+int BPF_PROG(sock_send_length, struct sock *sk, int ret, int flags) {
+  struct connection *connection;
+  struct thread_state *thread;
+  pinfo_u64 now;
+
+  if (ret <= 0)
+    return 0;
+  now = bpf_ktime_get_ns();
+  thread = current_thread(now);
+  if (!thread)
+    return 0;
+  connection = socket_connection(sk, now);
+  if (connection)
+    on_sent(connection, thread, current_registers(), now, ret);
+  return 0;
+}
+
+static __always_inline void learn_listen_port(struct sock *sk) {
+  const pinfo_u32 port = BPF_CORE_READ(sk, __sk_common.skc_num);
+  const pinfo_u8 one = 1;
+
+  if (is_followed(bpf_get_current_pid_tgid() >> 32))
+    bpf_map_update_elem(&listen_ports, &port, &one, BPF_ANY);
+}
+
+static __always_inline void on_tcp_state(struct connection *connection, struct sock *sk,
+                                         int next, pinfo_u64 now) {
+  struct thread_state *thread = NULL;
+
+  if (connection->role != ROLE_SERVER)
+    return;
+  /* close() and shutdown() enter these two states in the closing thread; CLOSE comes in softirq,
+   * where the running thread has nothing to do with the connection. */
+  if (next == KERNEL_TCP_FIN_WAIT1 || next == KERNEL_TCP_LAST_ACK)
+    thread = bpf_task_storage_get(&threads, bpf_get_current_task_btf(), 0, 0);
+  on_closed(connection, thread, now, BPF_CORE_READ(sk, sk_err) == KERNEL_ECONNRESET);
+}
+
+static __always_inline bool is_end_state(int state) {
+  return state == KERNEL_TCP_FIN_WAIT1 || state == KERNEL_TCP_LAST_ACK ||
+         state == KERNEL_TCP_CLOSE;
+}
+
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(inet_sock_set_state, struct sock *sk, int old, int next) {
+  struct connection *connection;
+  pinfo_u64 now;
+
+  if (next == KERNEL_TCP_LISTEN) {
+    learn_listen_port(sk);
+    return 0;
+  }
+  if (old == KERNEL_TCP_SYN_RECV && next == KERNEL_TCP_ESTABLISHED) {
+    if (!is_listen_port(BPF_CORE_READ(sk, __sk_common.skc_num)))
+      return 0;
+    now = bpf_ktime_get_ns();
+    connection = bpf_sk_storage_get(&sockets, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+    if (connection)
+      connection->turn.established_ns = now;
+    else
+      count_loss(PINFO_LOSS_CONNECTION_MAP);
+    return 0;
+  }
+  if (!is_end_state(next))
+    return 0;
+  connection = bpf_sk_storage_get(&sockets, sk, 0, 0);
+  if (connection)
+    on_tcp_state(connection, sk, next, bpf_ktime_get_ns());
+  return 0;
+}
+
+/* ---- syscall strategy ---- */
+
+static __always_inline struct sock *socket_of_fd(struct task_struct *task, pinfo_u32 fd) {
+  struct fdtable *table = BPF_CORE_READ(task, files, fdt);
+  struct file **files;
+  struct socket *socket;
+  struct file *file = NULL;
+
+  if (fd >= BPF_CORE_READ(table, max_fds))
+    return NULL;
+  files = BPF_CORE_READ(table, fd);
+  bpf_probe_read_kernel(&file, sizeof(file), files + fd);
+  if (!file || (BPF_CORE_READ(file, f_inode, i_mode) & 0170000) != 0140000) /* S_IFSOCK */
+    return NULL;
+  socket = BPF_CORE_READ(file, private_data);
+  return BPF_CORE_READ(socket, sk);
+}
+
+static __always_inline struct connection *table_connection(struct sock *sk, pinfo_u64 now,
+                                                           bool fresh) {
+  static const struct connection empty; /* .rodata: too large for the stack beside the rest */
+  const pinfo_u64 key = (pinfo_u64)sk;
+  struct connection *connection = fresh ? NULL : bpf_map_lookup_elem(&socket_table, &key);
+
+  if (!connection) {
+    bpf_map_update_elem(&socket_table, &key, &empty, BPF_ANY);
+    connection = bpf_map_lookup_elem(&socket_table, &key);
+    if (!connection) {
+      count_loss(PINFO_LOSS_CONNECTION_MAP);
+      return NULL;
+    }
+    connection_begin(connection, sk, now);
+    if (fresh)
+      connection->turn.established_ns = now; /* accepted now: the time in the queue is not seen */
+  }
+  return connection->role == ROLE_SERVER ? connection : NULL;
+}
+
+enum io_direction { IO_NONE, IO_RECEIVE, IO_SEND, IO_ACCEPT };
+
+static __always_inline enum io_direction io_direction(long syscall) {
+  switch (syscall) {
+    case NR_read:
+    case NR_readv:
+    case NR_recvfrom:
+    case NR_recvmsg:
+      return IO_RECEIVE;
+    case NR_write:
+    case NR_writev:
+    case NR_sendto:
+    case NR_sendmsg:
+    case NR_sendfile:
+      return IO_SEND;
+    case NR_accept:
+    case NR_accept4:
+      return IO_ACCEPT;
+    default:
+      return IO_NONE;
+  }
+}
+
+/* The exit alone: the saved registers still hold the call's arguments. */
+SEC("tp_btf/sys_exit")
+int BPF_PROG(sys_exit, struct pt_regs *regs, long ret) {
+  const long syscall = ARCH_SYSCALL(regs);
+  const enum io_direction direction = io_direction(syscall);
+  struct connection *connection;
+  struct thread_state *thread;
+  struct sock *sk;
+  pinfo_u64 now;
+
+  if (direction == IO_NONE || ret < 0)
+    return 0;
+  now = bpf_ktime_get_ns();
+  thread = current_thread(now);
+  if (!thread)
+    return 0;
+  sk = socket_of_fd(bpf_get_current_task_btf(),
+                    direction == IO_ACCEPT ? (pinfo_u32)ret : (pinfo_u32)ARCH_ARG1(regs));
+  if (!sk)
+    return 0;
+  connection = table_connection(sk, now, direction == IO_ACCEPT);
+  if (!connection)
+    return 0;
+  if (direction == IO_RECEIVE) {
+    const bool peek = (syscall == NR_recvfrom && (regs->r10 & KERNEL_MSG_PEEK)) ||
+                      (syscall == NR_recvmsg && (ARCH_ARG3(regs) & KERNEL_MSG_PEEK));
+
+    if (ret > 0 && !peek)
+      on_received(connection, thread, regs, now, ret);
+    else if (ret == 0 && connection->endpoint.transport == PINFO_TRANSPORT_UNIX)
+      on_closed(connection, NULL, now, false);
+  } else if (direction == IO_SEND && ret > 0) {
+    on_sent(connection, thread, regs, now, ret);
+  }
+  return 0;
+}
+
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(inet_sock_set_state_table, struct sock *sk, int old, int next) {
+  const pinfo_u64 key = (pinfo_u64)sk;
+  struct connection *connection;
+
+  if (next == KERNEL_TCP_LISTEN) {
+    learn_listen_port(sk);
+    return 0;
+  }
+  if (!is_end_state(next))
+    return 0;
+  connection = bpf_map_lookup_elem(&socket_table, &key);
+  if (!connection)
+    return 0;
+  on_tcp_state(connection, sk, next, bpf_ktime_get_ns());
+  if (next == KERNEL_TCP_CLOSE)
+    bpf_map_delete_elem(&socket_table, &key);
+  return 0;
+}
+
+/* ---- threads and processes ---- */
+
+SEC("tp_btf/sched_switch")
+int BPF_PROG(sched_switch, bool preempt, struct task_struct *prev, struct task_struct *next) {
+  struct thread_state *thread;
+  pinfo_u64 now = 0;
+
+  thread = bpf_task_storage_get(&threads, prev, 0, 0);
+  if (thread) {
+    now = bpf_ktime_get_ns();
+    thread_enter(thread, now,
+                 preempt || task_state(prev) == 0 ? THREAD_RUNNABLE : THREAD_BLOCKED);
+    thread_flush(thread);
+  }
+  thread = bpf_task_storage_get(&threads, next, 0, 0);
+  if (thread)
+    thread_enter(thread, now ? now : bpf_ktime_get_ns(), THREAD_RUNNING);
+  return 0;
+}
+
+SEC("tp_btf/sched_wakeup")
+int BPF_PROG(sched_wakeup, struct task_struct *task) {
+  struct thread_state *thread = bpf_task_storage_get(&threads, task, 0, 0);
+
+  if (thread && thread->run_state == THREAD_BLOCKED)
+    thread_enter(thread, bpf_ktime_get_ns(), THREAD_RUNNABLE);
+  return 0;
+}
+
+SEC("tp_btf/task_newtask")
+int BPF_PROG(task_newtask, struct task_struct *task, unsigned long clone_flags) {
+  const pinfo_u64 parent = bpf_get_current_pid_tgid();
+  const pinfo_u32 pid = task->tgid;
+  const pinfo_u8 one = 1;
+  struct thread_state *thread;
+  struct pinfo_task *record;
+
+  if (!is_followed(parent >> 32))
+    return 0;
+  if (pid != parent >> 32) {
+    if (!knob_follow_children)
+      return 0;
+    if (bpf_map_update_elem(&followed, &pid, &one, BPF_ANY)) {
+      count_loss(PINFO_LOSS_THREAD_MAP);
+      return 0;
+    }
+  }
+  thread = bpf_task_storage_get(&threads, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+  if (thread) {
+    thread->since_ns = bpf_ktime_get_ns();
+    thread->run_state = THREAD_RUNNABLE;
+  } else {
+    count_loss(PINFO_LOSS_THREAD_MAP);
+  }
+  record = bpf_ringbuf_reserve(&ring, sizeof(*record), 0);
+  if (!record) {
+    count_loss(PINFO_LOSS_RING_OTHER);
+    return 0;
+  }
+  fill_header(&record->header, PINFO_RECORD_TASK, sizeof(*record), bpf_ktime_get_ns());
+  record->header.pid = pid;
+  record->header.tid = task->pid;
+  record->parent_pid = parent >> 32;
+  record->parent_tid = (pinfo_u32)parent;
+  bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
+  return 0;
+}
+
+#define EXEC_PATH_MAX 256
+
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(sched_process_exec, struct task_struct *task, int old_pid,
+             struct linux_binprm *binprm) {
+  struct pinfo_exec *record;
+  long length;
+
+  if (!is_followed(task->tgid))
+    return 0;
+  record = bpf_ringbuf_reserve(&ring, sizeof(*record) + EXEC_PATH_MAX, 0);
+  if (!record) {
+    count_loss(PINFO_LOSS_RING_OTHER);
+    return 0;
+  }
+  length = bpf_probe_read_kernel_str(record + 1, EXEC_PATH_MAX, BPF_CORE_READ(binprm, filename));
+  record->path_bytes = length > 0 ? length - 1 : 0; /* without the terminating zero */
+  record->reserved = 0;
+  fill_header(&record->header, PINFO_RECORD_EXEC, sizeof(*record) + record->path_bytes,
+              bpf_ktime_get_ns());
+  bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
+  return 0;
+}
+
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(sched_process_exit, struct task_struct *task) {
+  struct thread_state *thread = bpf_task_storage_get(&threads, task, 0, 0);
+  const pinfo_u32 pid = task->tgid;
+  struct pinfo_exit *record;
+
+  if (thread)
+    thread_flush(thread);
+  if (!is_followed(pid))
+    return 0;
+  record = bpf_ringbuf_reserve(&ring, sizeof(*record), 0);
+  if (!record) {
+    count_loss(PINFO_LOSS_RING_OTHER);
+    return 0;
+  }
+  fill_header(&record->header, PINFO_RECORD_EXIT, sizeof(*record), bpf_ktime_get_ns());
+  record->header.pid = pid;
+  record->header.tid = task->pid;
+  record->process_ended = BPF_CORE_READ(task, signal, live.counter) == 0;
+  record->status = task->exit_code;
+  if (record->process_ended)
+    bpf_map_delete_elem(&followed, &pid);
+  bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
+  return 0;
+}
+
+/* ---- sampling ---- */
+
+SEC("perf_event")
+int sample(struct perf_event_context *context) {
+  struct task_struct *task = bpf_get_current_task_btf();
+  struct thread_state *thread;
+  bool in_kernel;
+  pinfo_u64 now;
+
+  if (task->pid == 0)
+    return 0;
+  now = bpf_ktime_get_ns();
+  thread = current_thread(now);
+  if (!thread)
+    return 0;
+  thread_flush(thread);
+  in_kernel = ARCH_IS_KERNEL_IP(context->ip);
+  send_sample(thread, current_registers(), in_kernel, now, PINFO_SAMPLE_ON_CPU, 0);
+  return 0;
+}

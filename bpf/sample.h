@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0 */
+/* Copying a thread's user registers and the used part of its stack into a sample record. */
+#ifndef PINFO_BPF_SAMPLE_H
+#define PINFO_BPF_SAMPLE_H
+
+#include "thread.h"
+
+#define STACK_STEP 1024
+#define STACK_SMALL_STEP 64
+
+/* A record is put together here because its size is known only when its stack has been read. One
+ * per CPU (key) is enough: the sampling program runs in the timer interrupt and is not nested. A
+ * per-CPU map would refuse a value beyond 32 KB (PCPU_MIN_UNIT_SIZE). */
+struct sample_buffer {
+  struct pinfo_sample sample;
+  pinfo_u8 stack[PINFO_STACK_MAX];
+};
+
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(max_entries, 1); /* the number of CPUs, set by the loader */
+  __type(key, pinfo_u32);
+  __type(value, struct sample_buffer);
+} sample_scratch SEC(".maps");
+
+/* How many bytes of stack are in use above sp, at most knob_stack_bytes: up to the thread control
+ * block for a thread of glibc, up to the environment for the main thread, else unknown. */
+static __always_inline pinfo_u32 stack_in_use(struct task_struct *task, pinfo_u64 sp,
+                                              pinfo_u8 *flags) {
+  const pinfo_u64 thread_pointer = ARCH_THREAD_POINTER(task);
+  const pinfo_u64 start_stack = BPF_CORE_READ(task, mm, start_stack);
+  pinfo_u64 used = knob_stack_bytes;
+
+  if (sp <= start_stack && start_stack - sp < (64 << 20))
+    used = start_stack - sp + 64; /* argc and the first words of argv: _start's frame lies there */
+  else if (sp < thread_pointer && thread_pointer - sp < (64 << 20))
+    used = thread_pointer - sp;
+  if (used > knob_stack_bytes) {
+    used = knob_stack_bytes;
+    *flags |= PINFO_SAMPLE_TRUNCATED;
+  }
+  return (pinfo_u32)used;
+}
+
+/* Reads in steps of constant size (what the verifier can bound), large ones first and, where one
+ * runs into unmapped memory, small ones up to its edge. Returns the bytes copied, at most used. */
+static __always_inline pinfo_u32 copy_stack(pinfo_u8 *to, pinfo_u64 sp, pinfo_u32 used) {
+  pinfo_u32 copied = 0;
+
+  for (int i = 0; i < PINFO_STACK_MAX / STACK_STEP; i++) {
+    if (copied >= used || copied > PINFO_STACK_MAX - STACK_STEP)
+      break;
+    if (bpf_probe_read_user(to + copied, STACK_STEP, (void *)(sp + copied)))
+      break;
+    copied += STACK_STEP;
+  }
+  for (int i = 0; i < STACK_STEP / STACK_SMALL_STEP; i++) {
+    if (copied >= used || copied > PINFO_STACK_MAX - STACK_SMALL_STEP)
+      break;
+    if (bpf_probe_read_user(to + copied, STACK_SMALL_STEP, (void *)(sp + copied)))
+      break;
+    copied += STACK_SMALL_STEP;
+  }
+  return copied < used ? copied : used;
+}
+
+static __always_inline void send_sample(struct thread_state *thread, const struct pt_regs *regs,
+                                        bool in_kernel, pinfo_u64 now, pinfo_u8 kind,
+                                        pinfo_u64 duration_ns) {
+  struct task_struct *task = bpf_get_current_task_btf();
+  const pinfo_u32 cpu = bpf_get_smp_processor_id();
+  struct sample_buffer *buffer = bpf_map_lookup_elem(&sample_scratch, &cpu);
+  struct pinfo_sample *sample;
+  pinfo_u32 used, size;
+
+  if (!buffer)
+    return;
+  sample = &buffer->sample;
+  sample->flags = in_kernel ? PINFO_SAMPLE_IN_KERNEL : 0;
+  if (in_kernel && ARCH_IN_SYSCALL(regs))
+    sample->flags |= PINFO_SAMPLE_IN_SYSCALL;
+  arch_copy_registers(sample->registers, regs);
+  used = stack_in_use(task, sample->registers[PINFO_REGISTER_RSP], &sample->flags);
+  sample->stack_bytes =
+      copy_stack(buffer->stack, sample->registers[PINFO_REGISTER_RSP], used);
+  if (!sample->stack_bytes)
+    count_loss(PINFO_LOSS_STACK_READ);
+  else if (sample->stack_bytes < used)
+    sample->flags |= PINFO_SAMPLE_TRUNCATED;
+  sample->connection = thread->connection;
+  sample->turn = thread->turn;
+  sample->duration_ns = duration_ns;
+  sample->weight = 1;
+  sample->kind = kind;
+  sample->reserved = 0;
+  size = sizeof(*sample) + sample->stack_bytes;
+  fill_header(&sample->header, PINFO_RECORD_SAMPLE, size, now);
+  if (size > sizeof(*buffer))
+    return;
+  if (bpf_ringbuf_output(&sample_ring, buffer, size, BPF_RB_NO_WAKEUP))
+    count_loss(PINFO_LOSS_RING_SAMPLE);
+}
+
+#endif /* PINFO_BPF_SAMPLE_H */

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0 */
+/* Knobs, maps and the state kept in them. Included once, by pinfo.bpf.c. */
+#ifndef PINFO_BPF_STATE_H
+#define PINFO_BPF_STATE_H
+
+#include <linux/bpf.h>
+
+#include "kernel_types.h"
+/* libbpf's headers want the kernel types above first. */
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+#include "arch_x86_64.h"
+#include "turn.h"
+
+/* Set by the loader before the programs are loaded. */
+const volatile __u32 knob_own_pid = 0;      /* pinfo itself: never followed */
+const volatile bool knob_follow_children = true; /* processes that a followed one forks */
+const volatile bool knob_socket_storage = true;  /* the socket strategy; else the syscall one */
+const volatile __u32 knob_stack_bytes = 32768;  /* at most PINFO_STACK_MAX */
+const volatile __u32 knob_capture_bytes = 8192; /* of a turn's request, over all its records */
+
+/* Addresses that a connection's records repeat. */
+struct endpoint {
+  pinfo_u8 local_address[16];
+  pinfo_u8 peer_address[16];
+  pinfo_u16 local_port;
+  pinfo_u16 peer_port;
+  pinfo_u8 transport;
+  pinfo_u8 reserved[3];
+};
+
+enum connection_role {
+  ROLE_UNKNOWN = 0,
+  ROLE_SERVER = 1, /* the followed process answers on it */
+  ROLE_OTHER = 2,  /* outgoing, or no stream: ignored */
+};
+
+struct connection {
+  struct pinfo_turn turn;
+  struct endpoint endpoint;
+  pinfo_u8 role; /* enum connection_role */
+  pinfo_u8 closed;
+  pinfo_u8 reserved[6];
+};
+
+enum thread_run_state {
+  THREAD_RUNNING = 0,
+  THREAD_RUNNABLE = 1, /* waiting for a CPU */
+  THREAD_BLOCKED = 2,
+};
+
+/* The response a thread is writing. It becomes a record when the thread turns to something else,
+ * so that all writes of one response cost one record. */
+struct pending_response {
+  struct pinfo_response response; /* the record, its captured bytes right behind it */
+  pinfo_u8 bytes[PINFO_RESPONSE_CAPTURE_MAX];
+};
+
+struct thread_state {
+  struct pinfo_thread_time spent; /* up to since_ns */
+  pinfo_u64 since_ns;             /* when the run state was entered */
+  pinfo_u64 connection;           /* whose turn the thread handles */
+  pinfo_u32 turn;
+  pinfo_u8 run_state; /* enum thread_run_state */
+  pinfo_u8 pending_active;
+  pinfo_u16 reserved;
+  struct pending_response pending;
+};
+
+struct {
+  __uint(type, BPF_MAP_TYPE_RINGBUF);
+  __uint(max_entries, 32 << 20); /* resized by the loader */
+} ring SEC(".maps");
+
+/* Samples have a ring of their own so that a burst of stacks cannot push out requests. */
+struct {
+  __uint(type, BPF_MAP_TYPE_RINGBUF);
+  __uint(max_entries, 8 << 20);
+} sample_ring SEC(".maps");
+
+/* Thread group ids that are followed. Presence is what counts. */
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, 65536);
+  __type(key, pinfo_u32);
+  __type(value, pinfo_u8);
+} followed SEC(".maps");
+
+/* Local TCP ports on which followed processes listen, host byte order. */
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, 4096);
+  __type(key, pinfo_u32);
+  __type(value, pinfo_u8);
+} listen_ports SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+  __uint(map_flags, BPF_F_NO_PREALLOC);
+  __type(key, int);
+  __type(value, struct thread_state);
+} threads SEC(".maps");
+
+/* Socket strategy: state lives and dies with the socket. */
+struct {
+  __uint(type, BPF_MAP_TYPE_SK_STORAGE);
+  __uint(map_flags, BPF_F_NO_PREALLOC);
+  __type(key, int);
+  __type(value, struct connection);
+} sockets SEC(".maps");
+
+/* Syscall strategy: keyed by the socket's address, reset when accept returns it anew. */
+struct {
+  __uint(type, BPF_MAP_TYPE_LRU_HASH);
+  __uint(max_entries, 131072);
+  __type(key, pinfo_u64);
+  __type(value, struct connection);
+} socket_table SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+  __uint(max_entries, PINFO_LOSS_KIND_COUNT);
+  __type(key, pinfo_u32);
+  __type(value, pinfo_u64);
+} losses SEC(".maps");
+
+static __always_inline void count_loss(pinfo_u32 kind) {
+  pinfo_u64 *count = bpf_map_lookup_elem(&losses, &kind);
+
+  if (count)
+    *count += 1;
+}
+
+static __always_inline void fill_header(struct pinfo_header *header, pinfo_u16 type, pinfo_u32 size,
+                                        pinfo_u64 now) {
+  const pinfo_u64 pid_tgid = bpf_get_current_pid_tgid();
+
+  header->size = size;
+  header->type = type;
+  header->reserved = 0;
+  header->pid = pid_tgid >> 32;
+  header->tid = (pinfo_u32)pid_tgid;
+  header->time_ns = now;
+}
+
+#endif /* PINFO_BPF_STATE_H */

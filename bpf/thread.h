@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0 */
+/*
+ * Per-thread state: which threads are followed, where their time goes, and the response that each
+ * is writing. on-CPU + blocked + runqueue of a thread grows exactly as the clock does, because
+ * every moment belongs to the state entered last.
+ */
+#ifndef PINFO_BPF_THREAD_H
+#define PINFO_BPF_THREAD_H
+
+#include "state.h"
+
+static __always_inline bool is_followed(pinfo_u32 tgid) {
+  return tgid != knob_own_pid && bpf_map_lookup_elem(&followed, &tgid) != NULL;
+}
+
+/* State of the running thread if its process is followed, else NULL. Costs one storage look-up for
+ * a followed thread, and a hash look-up more for every other. */
+static __always_inline struct thread_state *current_thread(pinfo_u64 now) {
+  struct task_struct *task = bpf_get_current_task_btf();
+  struct thread_state *thread = bpf_task_storage_get(&threads, task, 0, 0);
+
+  if (thread)
+    return thread;
+  if (!is_followed(task->tgid))
+    return NULL;
+  thread = bpf_task_storage_get(&threads, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+  if (!thread) {
+    count_loss(PINFO_LOSS_THREAD_MAP);
+    return NULL;
+  }
+  thread->since_ns = now;
+  thread->run_state = THREAD_RUNNING;
+  return thread;
+}
+
+/* The time of a running thread up to now. */
+static __always_inline void thread_spent(const struct thread_state *thread, pinfo_u64 now,
+                                         struct pinfo_thread_time *spent) {
+  *spent = thread->spent;
+  if (now > thread->since_ns)
+    spent->on_cpu_ns += now - thread->since_ns;
+}
+
+/* Ends the run state that the thread is in and enters the next. */
+static __always_inline void thread_enter(struct thread_state *thread, pinfo_u64 now,
+                                         pinfo_u8 next) {
+  const pinfo_u64 passed = now > thread->since_ns ? now - thread->since_ns : 0;
+
+  if (thread->run_state == THREAD_RUNNING)
+    thread->spent.on_cpu_ns += passed;
+  else if (thread->run_state == THREAD_RUNNABLE)
+    thread->spent.runqueue_ns += passed;
+  else
+    thread->spent.blocked_ns += passed;
+  thread->since_ns += passed;
+  thread->run_state = next;
+}
+
+/* Sends the response that the thread has been writing, if any. */
+static __always_inline void thread_flush(struct thread_state *thread) {
+  struct pinfo_response *response = &thread->pending.response;
+  pinfo_u32 size;
+
+  if (!thread->pending_active)
+    return;
+  thread->pending_active = 0;
+  size = response->header.size;
+  /* The verifier needs the bound; the producer keeps it. */
+  if (size < sizeof(*response) || size > sizeof(struct pending_response))
+    return;
+  if (bpf_ringbuf_output(&ring, &thread->pending, size, BPF_RB_NO_WAKEUP))
+    count_loss(PINFO_LOSS_RING_RESPONSE);
+}
+
+#endif /* PINFO_BPF_THREAD_H */
