@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string>
 
@@ -18,9 +19,22 @@ class RecordSink {
   virtual void OnRecord(std::span<const std::byte> bytes) = 0;
 };
 
+// On which machine, and in which of its boots, records were made; and what turns their monotonic
+// times into wall-clock ones.
+struct Origin {
+  std::string host;     // machine id; the node name where there is none
+  std::string boot_id;  // /proc/sys/kernel/random/boot_id
+  int64_t wall_minus_monotonic_ns = 0;
+  int64_t boot_minus_monotonic_ns = 0;  // time suspended: start_ticks count from boot
+};
+Origin LiveOrigin();  // of this machine now
+
 class Source {
  public:
   virtual ~Source() = default;
+
+  // This machine, but for recordings.
+  [[nodiscard]] virtual Origin origin() const { return LiveOrigin(); }
 
   // "ebpf-socket", "ebpf-syscall", "preload" or "replay".
   [[nodiscard]] virtual std::string mode() const = 0;

@@ -1,0 +1,293 @@
+#include "collector/process/proc_reader.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cstdlib>
+#include <cstring>
+#include <ctime>
+#include <fstream>
+#include <iterator>
+#include <sstream>
+#include <string_view>
+
+#include <dirent.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace pinfo {
+namespace {
+
+std::string ProcPath(Pid pid, const char* name) {
+  return "/proc/" + std::to_string(pid.value) + "/" + name;
+}
+
+std::string ReadFile(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+}
+
+std::string ReadLink(const std::string& path) {
+  char target[PINFO_TEXT_MAX];
+  const ssize_t length = readlink(path.c_str(), target, sizeof(target));
+  return length > 0 ? std::string(target, static_cast<size_t>(length)) : std::string();
+}
+
+// The fields of /proc/PID/stat after the command, which may hold spaces and brackets itself:
+// fields[0] is the state, field 3 of proc(5).
+std::vector<std::string> StatFields(Pid pid) {
+  const std::string text = ReadFile(ProcPath(pid, "stat"));
+  const size_t end = text.rfind(')');
+  if (end == std::string::npos) {
+    return {};
+  }
+  std::istringstream in(text.substr(end + 1));
+  return {std::istream_iterator<std::string>(in), std::istream_iterator<std::string>()};
+}
+
+uint64_t FieldNumber(const std::vector<std::string>& fields, size_t number_in_proc5) {
+  const size_t index = number_in_proc5 - 3;
+  return index < fields.size() ? strtoull(fields[index].c_str(), nullptr, 10) : 0;
+}
+
+// The number after "name:" in the text of /proc/PID/status or io.
+uint64_t NamedNumber(const std::string& text, const std::string& name) {
+  size_t at = text.rfind("\n" + name + ":");
+  if (at == std::string::npos) {
+    if (!text.starts_with(name + ":")) {
+      return 0;
+    }
+    at = 0;
+  } else {
+    ++at;
+  }
+  return strtoull(text.c_str() + at + name.size() + 1, nullptr, 10);
+}
+
+template <typename T>
+RecordBytes MakeRecord(T record, std::string_view payload) {
+  const size_t size = sizeof(T) + payload.size();
+  record.header.size = static_cast<pinfo_u32>(size);
+  RecordBytes bytes((size + 7) / 8);
+  std::memcpy(bytes.data(), &record, sizeof(T));
+  std::memcpy(reinterpret_cast<char*>(bytes.data()) + sizeof(T), payload.data(), payload.size());
+  return bytes;
+}
+
+pinfo_header HeaderOf(Pid pid, pinfo_record_type type) {
+  pinfo_header header{};
+  header.type = type;
+  header.pid = pid.value;
+  header.tid = pid.value;
+  header.time_ns = static_cast<pinfo_u64>(MonotonicNs());
+  return header;
+}
+
+uint64_t TicksToNs(uint64_t ticks) {
+  static const uint64_t ns_per_tick = 1'000'000'000 / static_cast<uint64_t>(sysconf(_SC_CLK_TCK));
+  return ticks * ns_per_tick;
+}
+
+// Calls visit with each entry's name of a directory.
+template <typename Visit>
+void ForEachEntry(const std::string& path, Visit visit) {
+  DIR* dir = opendir(path.c_str());
+  if (dir == nullptr) {
+    return;
+  }
+  while (const dirent* entry = readdir(dir)) {
+    if (entry->d_name[0] != '.') {
+      visit(std::string_view(entry->d_name));
+    }
+  }
+  closedir(dir);
+}
+
+std::optional<uint32_t> ParseNumber(std::string_view text) {
+  uint32_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size()) {
+    return std::nullopt;
+  }
+  return value;
+}
+
+void AddMapping(Pid pid, const std::string& line, ExecutableMaps& maps) {
+  uint64_t start = 0;
+  uint64_t end = 0;
+  uint64_t offset = 0;
+  uint64_t inode = 0;
+  unsigned major = 0;
+  unsigned minor = 0;
+  char permissions[5] = {};
+  int path_at = 0;
+  // The format of /proc/PID/maps, proc(5).
+  if (sscanf(line.c_str(), "%lx-%lx %4s %lx %x:%x %lu %n", &start, &end, permissions, &offset,
+             &major, &minor, &inode, &path_at) < 7 ||
+      permissions[2] != 'x') {
+    return;
+  }
+  const std::string path = path_at > 0 ? line.substr(static_cast<size_t>(path_at)) : std::string();
+  pinfo_mapping record{};
+  record.header = HeaderOf(pid, PINFO_RECORD_MAPPING);
+  record.start = start;
+  record.end = end;
+  record.file_offset = offset;
+  record.inode = inode;
+  record.device_major = major;
+  record.device_minor = minor;
+  record.path_bytes = static_cast<pinfo_u32>(std::min<size_t>(path.size(), PINFO_TEXT_MAX));
+  record.flags = PINFO_MAPPING_EXECUTABLE | (maps.records.empty() ? PINFO_MAPPING_RESET : 0);
+  maps.records.push_back(MakeRecord(record, std::string_view(path).substr(0, PINFO_TEXT_MAX)));
+  maps.ranges.emplace_back(start, end);
+}
+
+// Inodes of the sockets that the process holds.
+std::vector<uint64_t> SocketInodes(Pid pid) {
+  std::vector<uint64_t> inodes;
+  const std::string fds = ProcPath(pid, "fd");
+  ForEachEntry(fds, [&](std::string_view name) {
+    const std::string target = ReadLink(fds + "/" + std::string(name));
+    if (target.starts_with("socket:[")) {
+      inodes.push_back(strtoull(target.c_str() + 8, nullptr, 10));
+    }
+  });
+  std::sort(inodes.begin(), inodes.end());
+  return inodes;
+}
+
+}  // namespace
+
+int64_t MonotonicNs() {
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
+}
+
+std::optional<uint64_t> ReadStartTicks(Pid pid) {
+  const std::vector<std::string> fields = StatFields(pid);
+  if (fields.size() < 20) {
+    return std::nullopt;
+  }
+  return FieldNumber(fields, 22);
+}
+
+std::optional<RecordBytes> ReadProcessRecord(Pid pid) {
+  const std::vector<std::string> fields = StatFields(pid);
+  if (fields.size() < 20) {
+    return std::nullopt;
+  }
+  std::string arguments = ReadFile(ProcPath(pid, "cmdline"));
+  std::replace(arguments.begin(), arguments.end(), '\0', ' ');
+  while (!arguments.empty() && arguments.back() == ' ') {
+    arguments.pop_back();
+  }
+  std::string text;
+  for (const std::string& part : {ReadLink(ProcPath(pid, "exe")), ReadComm(pid),
+                                  ReadLink(ProcPath(pid, "cwd")), arguments}) {
+    text += part.substr(0, PINFO_TEXT_MAX);
+    text += '\0';
+  }
+  struct stat owner {};
+  stat(ProcPath(pid, "").c_str(), &owner);
+  pinfo_process record{};
+  record.header = HeaderOf(pid, PINFO_RECORD_PROCESS);
+  record.start_ticks = FieldNumber(fields, 22);
+  record.parent_pid = static_cast<pinfo_u32>(FieldNumber(fields, 4));
+  record.uid = owner.st_uid;
+  record.text_bytes = static_cast<pinfo_u32>(text.size());
+  return MakeRecord(record, text);
+}
+
+std::optional<RecordBytes> ReadStatusRecord(Pid pid) {
+  const std::vector<std::string> fields = StatFields(pid);
+  const std::string status = ReadFile(ProcPath(pid, "status"));
+  if (fields.size() < 20 || status.empty() || fields[0] == "Z") {
+    return std::nullopt;
+  }
+  const std::string io = ReadFile(ProcPath(pid, "io"));
+  pinfo_status record{};
+  record.header = HeaderOf(pid, PINFO_RECORD_STATUS);
+  record.rss_bytes = NamedNumber(status, "VmRSS") * 1024;
+  record.peak_rss_bytes = NamedNumber(status, "VmHWM") * 1024;
+  record.virtual_bytes = NamedNumber(status, "VmSize") * 1024;
+  record.user_cpu_ns = TicksToNs(FieldNumber(fields, 14));
+  record.system_cpu_ns = TicksToNs(FieldNumber(fields, 15));
+  record.read_bytes = NamedNumber(io, "read_bytes");
+  record.written_bytes = NamedNumber(io, "write_bytes");
+  record.threads = static_cast<pinfo_u32>(FieldNumber(fields, 20));
+  pinfo_u32 descriptors = 0;
+  ForEachEntry(ProcPath(pid, "fd"), [&](std::string_view) { ++descriptors; });
+  record.open_fds = descriptors;
+  return MakeRecord(record, {});
+}
+
+ExecutableMaps ReadExecutableMaps(Pid pid) {
+  ExecutableMaps maps;
+  std::ifstream in(ProcPath(pid, "maps"));
+  std::string line;
+  while (std::getline(in, line)) {
+    AddMapping(pid, line, maps);
+  }
+  return maps;
+}
+
+bool IsKernelThread(Pid pid) {
+  // PF_KTHREAD, include/linux/sched.h; field 9 of /proc/PID/stat.
+  constexpr uint64_t kKernelThreadFlag = 0x00200000;
+  return (FieldNumber(StatFields(pid), 9) & kKernelThreadFlag) != 0;
+}
+
+std::vector<Pid> ChildrenOf(Pid pid) {
+  std::vector<Pid> children;
+  const std::string tasks = ProcPath(pid, "task");
+  ForEachEntry(tasks, [&](std::string_view tid) {
+    std::ifstream in(tasks + "/" + std::string(tid) + "/children");
+    uint32_t child = 0;
+    while (in >> child) {
+      children.push_back(Pid{child});
+    }
+  });
+  return children;
+}
+
+std::vector<Pid> AllPids() {
+  std::vector<Pid> pids;
+  ForEachEntry("/proc", [&](std::string_view name) {
+    if (const auto pid = ParseNumber(name)) {
+      pids.push_back(Pid{*pid});
+    }
+  });
+  return pids;
+}
+
+std::string ReadComm(Pid pid) {
+  std::string comm = ReadFile(ProcPath(pid, "comm"));
+  if (!comm.empty() && comm.back() == '\n') {
+    comm.pop_back();
+  }
+  return comm;
+}
+
+std::vector<uint16_t> ListenPorts(Pid pid) {
+  const std::vector<uint64_t> inodes = SocketInodes(pid);
+  std::vector<uint16_t> ports;
+  for (const char* table : {"net/tcp", "net/tcp6"}) {
+    std::ifstream in(ProcPath(pid, table));
+    std::string line;
+    std::getline(in, line);  // the heading
+    while (std::getline(in, line)) {
+      unsigned port = 0;
+      unsigned state = 0;
+      uint64_t inode = 0;
+      // The format of /proc/net/tcp, Documentation/networking/proc_net_tcp.rst.
+      if (sscanf(line.c_str(), " %*d: %*[0-9A-F]:%x %*[0-9A-F]:%*x %x %*s %*s %*s %*d %*d %lu",
+                 &port, &state, &inode) == 3 &&
+          state == 0x0A && std::binary_search(inodes.begin(), inodes.end(), inode)) {
+        ports.push_back(static_cast<uint16_t>(port));
+      }
+    }
+  }
+  return ports;
+}
+
+}  // namespace pinfo

@@ -1,0 +1,48 @@
+// Reading /proc/PID as records of the stream, so that live streams, recordings and replays carry
+// the same facts. Every function tolerates a process that ends meanwhile.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "bpf/wire.h"
+#include "collector/base/ids.h"
+
+namespace pinfo {
+
+// A record in memory of its own: header, struct and payload, 8-byte aligned.
+using RecordBytes = std::vector<uint64_t>;
+
+int64_t MonotonicNs();
+
+// Field 22 of /proc/PID/stat in clock ticks since boot; nullopt where there is no such process.
+std::optional<uint64_t> ReadStartTicks(Pid pid);
+
+// PINFO_RECORD_PROCESS; nullopt where there is no such process.
+std::optional<RecordBytes> ReadProcessRecord(Pid pid);
+// PINFO_RECORD_STATUS.
+std::optional<RecordBytes> ReadStatusRecord(Pid pid);
+
+// The executable lines of /proc/PID/maps as one PINFO_RECORD_MAPPING each, the first with the RESET
+// flag. Empty where there is no such process or it may not be read.
+struct ExecutableMaps {
+  std::vector<RecordBytes> records;
+  std::vector<std::pair<uint64_t, uint64_t>> ranges;  // [start, end), sorted
+  friend bool SameRanges(const ExecutableMaps& a, const ExecutableMaps& b) {
+    return a.ranges == b.ranges;
+  }
+};
+ExecutableMaps ReadExecutableMaps(Pid pid);
+
+// Kernel threads have no address space: nothing in them can be profiled.
+bool IsKernelThread(Pid pid);
+std::vector<Pid> ChildrenOf(Pid pid);  // direct children, of every thread
+std::vector<Pid> AllPids();
+std::string ReadComm(Pid pid);
+
+// TCP ports on which the process listens, from its descriptors and its network namespace.
+std::vector<uint16_t> ListenPorts(Pid pid);
+
+}  // namespace pinfo

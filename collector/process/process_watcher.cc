@@ -1,0 +1,113 @@
+#include "collector/process/process_watcher.h"
+
+#include <algorithm>
+
+namespace pinfo {
+namespace {
+
+// A new image maps its libraries within milliseconds; later changes are rare.
+constexpr int64_t kFirstMapsIntervalNs = 20'000'000;
+constexpr int64_t kLastMapsIntervalNs = 5'000'000'000;
+// An address outside the known mappings asks for them again, at most this often a process.
+constexpr int64_t kWantedMapsIntervalNs = 100'000'000;
+
+void Emit(const RecordBytes& record, RecordSink& sink) {
+  sink.OnRecord(std::as_bytes(std::span(record)));
+}
+
+bool Contains(const std::vector<std::pair<uint64_t, uint64_t>>& ranges, uint64_t address) {
+  const auto it = std::upper_bound(ranges.begin(), ranges.end(), std::pair(address, UINT64_MAX));
+  return it != ranges.begin() && address < std::prev(it)->second;
+}
+
+}  // namespace
+
+void ProcessWatcher::Follow(Pid pid, RecordSink& sink) { Begin(pid, MonotonicNs(), sink); }
+
+void ProcessWatcher::Begin(Pid pid, int64_t now_ns, RecordSink& sink) {
+  const auto record = ReadProcessRecord(pid);
+  if (!record) {
+    return;  // it has ended already: its own records say so
+  }
+  Emit(*record, sink);
+  Watched& watched = watched_[pid];
+  watched = Watched{};
+  watched.maps_interval_ns = kFirstMapsIntervalNs;
+  ReadMaps(pid, watched, now_ns, sink);
+  watched.next_status_ns = now_ns;
+}
+
+void ProcessWatcher::ReadMaps(Pid pid, Watched& watched, int64_t now_ns, RecordSink& sink) {
+  ExecutableMaps maps = ReadExecutableMaps(pid);
+  if (!maps.records.empty() && maps.ranges != watched.ranges) {
+    for (const RecordBytes& record : maps.records) {
+      Emit(record, sink);
+    }
+    watched.ranges = std::move(maps.ranges);
+  }
+  watched.maps_wanted = false;
+  watched.next_maps_ns = now_ns + watched.maps_interval_ns;
+  watched.maps_interval_ns = std::min(2 * watched.maps_interval_ns, kLastMapsIntervalNs);
+}
+
+void ProcessWatcher::OnRecord(const RecordView& record, RecordSink& sink) {
+  const Pid pid{record.header().pid};
+  switch (record.type()) {
+    case PINFO_RECORD_TASK:
+      if (record.header().pid == record.header().tid) {
+        Begin(pid, MonotonicNs(), sink);
+      }
+      return;
+    case PINFO_RECORD_EXEC:
+      Begin(pid, MonotonicNs(), sink);
+      return;
+    case PINFO_RECORD_EXIT:
+      if (record.as<pinfo_exit>().process_ended != 0) {
+        watched_.erase(pid);
+      }
+      return;
+    case PINFO_RECORD_SAMPLE: {
+      const auto it = watched_.find(pid);
+      if (it != watched_.end() && !it->second.maps_wanted &&
+          !Contains(it->second.ranges,
+                    record.as<pinfo_sample>().registers[PINFO_REGISTER_RIP])) {
+        it->second.maps_wanted = true;
+        it->second.next_maps_ns =
+            std::min(it->second.next_maps_ns, MonotonicNs() + kWantedMapsIntervalNs);
+      }
+      return;
+    }
+    case PINFO_RECORD_RECEIVED:
+    case PINFO_RECORD_RESPONSE:
+    case PINFO_RECORD_CLOSE:
+    case PINFO_RECORD_MAPPING:
+    case PINFO_RECORD_PROCESS:
+    case PINFO_RECORD_STATUS:
+    case PINFO_RECORD_LOSS:
+      return;
+  }
+}
+
+void ProcessWatcher::Tick(int64_t now_ns, RecordSink& sink) {
+  for (auto& [pid, watched] : watched_) {
+    if (now_ns >= watched.next_maps_ns) {
+      ReadMaps(pid, watched, now_ns, sink);
+    }
+    if (now_ns >= watched.next_status_ns) {
+      if (const auto record = ReadStatusRecord(pid)) {
+        Emit(*record, sink);
+      }
+      watched.next_status_ns = now_ns + status_interval_ns_;
+    }
+  }
+}
+
+void ProcessWatcher::Finish(RecordSink& sink) {
+  for (const auto& [pid, watched] : watched_) {
+    if (const auto record = ReadStatusRecord(pid)) {
+      Emit(*record, sink);
+    }
+  }
+}
+
+}  // namespace pinfo

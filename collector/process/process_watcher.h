@@ -1,0 +1,49 @@
+// Keeps the stream's knowledge of processes up to date from /proc: who they are, what they have
+// mapped, what they use. Emits records into the same sink as the source that owns it.
+//
+// One thread. Cost: a handful of small /proc files per process and status interval; maps are read
+// again after an exec, when a sample falls outside the known mappings, and every status interval.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <unordered_map>
+
+#include "collector/base/ids.h"
+#include "collector/process/proc_reader.h"
+#include "collector/source/record.h"
+#include "collector/source/source.h"
+
+namespace pinfo {
+
+class ProcessWatcher {
+ public:
+  explicit ProcessWatcher(int64_t status_interval_ns = 1'000'000'000)
+      : status_interval_ns_(status_interval_ns) {}
+
+  // Emits PROCESS, MAPPING and STATUS records of a process that is followed from now on.
+  void Follow(Pid pid, RecordSink& sink);
+  // Sees every record on its way: new tasks, execs, exits, samples at unknown addresses.
+  void OnRecord(const RecordView& record, RecordSink& sink);
+  // What is due by now.
+  void Tick(int64_t now_ns, RecordSink& sink);
+  // A last STATUS of every process, before the source stops.
+  void Finish(RecordSink& sink);
+
+ private:
+  struct Watched {
+    std::vector<std::pair<uint64_t, uint64_t>> ranges;  // executable mappings
+    int64_t next_maps_ns = 0;
+    int64_t maps_interval_ns = 0;
+    int64_t next_status_ns = 0;
+    bool maps_wanted = false;
+  };
+
+  void Begin(Pid pid, int64_t now_ns, RecordSink& sink);
+  void ReadMaps(Pid pid, Watched& watched, int64_t now_ns, RecordSink& sink);
+
+  int64_t status_interval_ns_;
+  std::unordered_map<Pid, Watched> watched_;
+};
+
+}  // namespace pinfo

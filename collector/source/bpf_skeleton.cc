@@ -1,0 +1,240 @@
+#include "collector/source/bpf_skeleton.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdarg>
+#include <cstdio>
+#include <cstring>
+#include <set>
+#include <string_view>
+
+#include <fmt/format.h>
+#include <linux/perf_event.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+namespace pinfo {
+namespace {
+
+// What each program is for; named to the user when a kernel refuses it.
+struct ProgramRole {
+  std::string_view name;
+  bool socket_strategy;
+  bool syscall_strategy;
+  bool essential;  // without it no request can be timed
+  std::string_view feature;
+};
+constexpr ProgramRole kPrograms[] = {
+    {"sock_recv_length", true, false, true, "timing requests by the socket tracepoints"},
+    {"sock_send_length", true, false, true, "timing requests by the socket tracepoints"},
+    {"inet_sock_set_state", true, false, false, "queue time and the end of connections"},
+    {"sys_exit", false, true, true, "timing requests by system calls"},
+    {"inet_sock_set_state_table", false, true, false, "the end of connections"},
+    {"sched_switch", true, true, false, "the split into on-CPU, blocked and run queue time"},
+    {"sched_wakeup", true, true, false, "telling run queue time from blocked time"},
+    {"task_newtask", true, true, false, "following new processes and threads"},
+    {"sched_process_exec", true, true, false, "noticing exec"},
+    {"sched_process_exit", true, true, false, "noticing the end of processes"},
+    {"sample", true, true, false, "stack samples"},
+};
+
+const ProgramRole* RoleOf(std::string_view name) {
+  const auto* it = std::find_if(std::begin(kPrograms), std::end(kPrograms),
+                                [&](const ProgramRole& role) { return role.name == name; });
+  return it == std::end(kPrograms) ? nullptr : it;
+}
+
+// libbpf tells which program failed only through its log. It is one thread's business: loading
+// happens once, before any other thread of pinfo exists.
+std::string* g_libbpf_log = nullptr;
+
+int CollectLog(libbpf_print_level level, const char* format, va_list arguments) {
+  if (level != LIBBPF_DEBUG && g_libbpf_log != nullptr && g_libbpf_log->size() < 1 << 20) {
+    char line[1024];
+    vsnprintf(line, sizeof(line), format, arguments);
+    *g_libbpf_log += line;
+  }
+  return 0;
+}
+
+// The program named in libbpf's "prog 'NAME': failed to ..." or "... load failed".
+std::string FailedProgram(const std::string& log) {
+  for (const ProgramRole& role : kPrograms) {
+    const std::string prefix = fmt::format("prog '{}': ", role.name);
+    for (size_t at = log.find(prefix); at != std::string::npos;
+         at = log.find(prefix, at + prefix.size())) {
+      const std::string_view rest = std::string_view(log).substr(at + prefix.size(), 48);
+      if (rest.starts_with("failed to") || rest.starts_with("BPF program load failed")) {
+        return std::string(role.name);
+      }
+    }
+  }
+  return {};
+}
+
+// libbpf's own last words, for an error that no program's name explains.
+std::string LastLogLines(const std::string& log) {
+  const size_t keep = std::min<size_t>(log.size(), 400);
+  std::string tail = log.substr(log.size() - keep);
+  std::replace(tail.begin(), tail.end(), '\n', ' ');
+  return tail;
+}
+
+struct LoadAttempt {
+  SkeletonPtr skeleton;
+  std::string failed_program;
+  std::string error;
+};
+
+LoadAttempt TryLoad(const BpfOptions& options, bool socket_strategy,
+                    const std::set<std::string, std::less<>>& left_out) {
+  LoadAttempt attempt;
+  std::string log;
+  g_libbpf_log = &log;
+  libbpf_set_print(CollectLog);
+  SkeletonPtr skeleton(pinfo_bpf__open());
+  if (!skeleton) {
+    attempt.error = fmt::format("the BPF object cannot be opened: {}", strerror(errno));
+    g_libbpf_log = nullptr;
+    return attempt;
+  }
+  skeleton->rodata->knob_own_pid = static_cast<uint32_t>(getpid());
+  skeleton->rodata->knob_follow_children = options.follow_children;
+  skeleton->rodata->knob_socket_storage = socket_strategy;
+  skeleton->rodata->knob_stack_bytes = options.stack_bytes;
+  bpf_map__set_max_entries(skeleton->maps.ring, static_cast<uint32_t>(options.ring_bytes));
+  bpf_map__set_max_entries(skeleton->maps.sample_ring,
+                           static_cast<uint32_t>(options.sample_ring_bytes));
+  bpf_map__set_max_entries(skeleton->maps.sample_scratch,
+                           static_cast<uint32_t>(libbpf_num_possible_cpus()));
+  bpf_map__set_autocreate(skeleton->maps.sockets, socket_strategy);
+  bpf_map__set_autocreate(skeleton->maps.socket_table, !socket_strategy);
+  bpf_program* program = nullptr;
+  bpf_object__for_each_program(program, skeleton->obj) {
+    const char* name = bpf_program__name(program);
+    const ProgramRole* role = RoleOf(name);
+    bpf_program__set_autoload(
+        program, role != nullptr && !left_out.contains(name) &&
+                     (socket_strategy ? role->socket_strategy : role->syscall_strategy));
+  }
+  const int error = pinfo_bpf__load(skeleton.get());
+  g_libbpf_log = nullptr;
+  if (error != 0) {
+    attempt.failed_program = FailedProgram(log);
+    attempt.error = fmt::format("{} ({})", strerror(-error), LastLogLines(log));
+    return attempt;
+  }
+  attempt.skeleton = std::move(skeleton);
+  return attempt;
+}
+
+// Loads what the kernel takes; every refusal costs another try without that program.
+Result<LoadedSkeleton> LoadStrategy(const BpfOptions& options, bool socket_strategy) {
+  LoadedSkeleton loaded;
+  loaded.socket_strategy = socket_strategy;
+  std::set<std::string, std::less<>> left_out;
+  for (size_t tries = 0; tries <= std::size(kPrograms); ++tries) {
+    LoadAttempt attempt = TryLoad(options, socket_strategy, left_out);
+    if (attempt.skeleton) {
+      loaded.skeleton = std::move(attempt.skeleton);
+      return loaded;
+    }
+    const ProgramRole* role = RoleOf(attempt.failed_program);
+    if (role == nullptr) {
+      return Fail("the kernel refused the BPF programs: " + attempt.error);
+    }
+    if (role->essential) {
+      return Fail(fmt::format("the kernel refused the program {} ({}): {}", role->name,
+                              role->feature, attempt.error));
+    }
+    left_out.insert(attempt.failed_program);
+    loaded.notes.push_back(
+        fmt::format("{} is off: the kernel refused the program {}", role->feature, role->name));
+  }
+  return Fail("the kernel refused every BPF program");
+}
+
+void AttachTracepoints(LoadedSkeleton& loaded, std::string& essential_failure) {
+  bpf_program* program = nullptr;
+  bpf_object__for_each_program(program, loaded.skeleton->obj) {
+    if (!bpf_program__autoload(program) ||
+        bpf_program__type(program) == BPF_PROG_TYPE_PERF_EVENT) {
+      continue;
+    }
+    bpf_link* link = bpf_program__attach(program);
+    if (link != nullptr) {
+      loaded.links.emplace_back(link);
+      continue;
+    }
+    const ProgramRole* role = RoleOf(bpf_program__name(program));
+    std::string note = fmt::format("{} is off: attaching {} failed: {}", role->feature, role->name,
+                                   strerror(errno));
+    if (role->essential) {
+      essential_failure = note;
+      return;
+    }
+    loaded.notes.push_back(std::move(note));
+  }
+}
+
+void AttachSampler(LoadedSkeleton& loaded, int hz) {
+  if (hz <= 0 || !bpf_program__autoload(loaded.skeleton->progs.sample)) {
+    return;
+  }
+  perf_event_attr attributes{};
+  attributes.size = sizeof(attributes);
+  attributes.type = PERF_TYPE_SOFTWARE;
+  attributes.config = PERF_COUNT_SW_CPU_CLOCK;
+  attributes.freq = 1;
+  attributes.sample_freq = static_cast<uint64_t>(hz);
+  const int cpus = libbpf_num_possible_cpus();
+  int attached = 0;
+  int last_error = 0;
+  for (int cpu = 0; cpu < cpus; ++cpu) {
+    UniqueFd fd(static_cast<int>(
+        syscall(SYS_perf_event_open, &attributes, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC)));
+    if (!fd) {
+      last_error = errno;  // an offline CPU is no failure, unless all are
+      continue;
+    }
+    bpf_link* link = bpf_program__attach_perf_event(loaded.skeleton->progs.sample, fd.get());
+    if (link == nullptr) {
+      last_error = errno;
+      continue;
+    }
+    loaded.links.emplace_back(link);
+    loaded.perf_events.push_back(std::move(fd));
+    ++attached;
+  }
+  if (attached == 0) {
+    loaded.notes.push_back(fmt::format("stack samples are off: perf_event_open of cpu-clock: {}",
+                                       strerror(last_error)));
+  }
+}
+
+}  // namespace
+
+Result<LoadedSkeleton> LoadSkeleton(const BpfOptions& options) {
+  const bool first_socket = options.probes != ProbeStrategy::kSyscall;
+  Result<LoadedSkeleton> loaded = LoadStrategy(options, first_socket);
+  if (!loaded && options.probes == ProbeStrategy::kAuto) {
+    const std::string why = loaded.error().message;
+    loaded = LoadStrategy(options, false);
+    if (loaded) {
+      loaded->notes.push_back("the socket tracepoints (Linux 6.3) are missing here, system calls "
+                              "are watched instead, which costs more: " + why);
+    }
+  }
+  if (!loaded) {
+    return loaded;
+  }
+  std::string essential_failure;
+  AttachTracepoints(*loaded, essential_failure);
+  if (!essential_failure.empty()) {
+    return Fail(essential_failure);
+  }
+  AttachSampler(*loaded, options.hz);
+  return loaded;
+}
+
+}  // namespace pinfo

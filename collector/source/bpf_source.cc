@@ -1,0 +1,246 @@
+#include "collector/source/bpf_source.h"
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <unordered_set>
+
+#include <bpf/bpf.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "collector/process/process_watcher.h"
+#include "collector/source/bpf_skeleton.h"
+
+namespace pinfo {
+namespace {
+
+struct RingDeleter {
+  void operator()(ring_buffer* ring) const { ring_buffer__free(ring); }
+};
+
+class BpfSourceImpl final : public BpfSource, private RecordSink {
+ public:
+  explicit BpfSourceImpl(LoadedSkeleton loaded, bool follow_children)
+      : loaded_(std::move(loaded)), follow_children_(follow_children) {}
+
+  Status OpenRings();
+  Status Follow(Pid pid) override;
+  Status AddListenPort(uint16_t port) override;
+  const std::vector<std::string>& notes() const override { return loaded_.notes; }
+  size_t followed_count() const override { return followed_.size(); }
+  std::string mode() const override {
+    return loaded_.socket_strategy ? "ebpf-socket" : "ebpf-syscall";
+  }
+  Result<size_t> Drain(RecordSink& sink) override;
+  bool Ended() const override { return stopped_ || followed_.empty(); }
+  void Stop() override;
+
+ private:
+  static int OnRingRecord(void* context, void* data, size_t size);
+  // Every record, the kernel's and the watcher's, passes here on its way to the drain's sink.
+  void OnRecord(std::span<const std::byte> bytes) override;
+  void OnKernelRecord(std::span<const std::byte> bytes);
+  Status FollowTree(Pid pid);
+  void EmitLosses(RecordSink& sink);
+
+  LoadedSkeleton loaded_;
+  std::unique_ptr<ring_buffer, RingDeleter> rings_;
+  ProcessWatcher watcher_;
+  std::unordered_set<Pid> followed_;
+  std::vector<Pid> to_announce_;  // followed since the last drain
+  std::array<uint64_t, PINFO_LOSS_KIND_COUNT> reported_{};
+  RecordSink* sink_ = nullptr;  // during Drain
+  size_t drained_ = 0;
+  bool follow_children_;
+  bool stopped_ = false;
+};
+
+int BpfSourceImpl::OnRingRecord(void* context, void* data, size_t size) {
+  static_cast<BpfSourceImpl*>(context)->OnKernelRecord(
+      {static_cast<const std::byte*>(data), size});
+  return 0;
+}
+
+void BpfSourceImpl::OnRecord(std::span<const std::byte> bytes) {
+  ++drained_;
+  sink_->OnRecord(bytes);
+}
+
+void BpfSourceImpl::OnKernelRecord(std::span<const std::byte> bytes) {
+  const auto record = DecodeRecord(bytes);
+  if (record) {
+    const Pid pid{record->header().pid};
+    if (record->type() == PINFO_RECORD_TASK && record->header().pid == record->header().tid) {
+      followed_.insert(pid);
+    } else if (record->type() == PINFO_RECORD_EXIT &&
+               record->as<pinfo_exit>().process_ended != 0) {
+      followed_.erase(pid);
+    }
+    watcher_.OnRecord(*record, *this);
+  }
+  OnRecord(bytes);
+}
+
+Status BpfSourceImpl::OpenRings() {
+  rings_.reset(ring_buffer__new(bpf_map__fd(loaded_.skeleton->maps.ring), OnRingRecord, this,
+                                nullptr));
+  if (!rings_) {
+    return FailErrno("mapping the ring buffer");
+  }
+  const int error = ring_buffer__add(
+      rings_.get(), bpf_map__fd(loaded_.skeleton->maps.sample_ring), OnRingRecord, this);
+  if (error != 0) {
+    return FailErrno("mapping the ring buffer of samples", -error);
+  }
+  return {};
+}
+
+Status BpfSourceImpl::AddListenPort(uint16_t port) {
+  const uint32_t key = port;
+  const uint8_t one = 1;
+  if (bpf_map_update_elem(bpf_map__fd(loaded_.skeleton->maps.listen_ports), &key, &one, BPF_ANY) !=
+      0) {
+    return FailErrno(fmt::format("watching port {}", port));
+  }
+  return {};
+}
+
+Status BpfSourceImpl::Follow(Pid pid) {
+  if (pid.value == static_cast<uint32_t>(getpid())) {
+    return Fail(fmt::format("process {} is pinfo itself", pid.value));
+  }
+  if (!ReadStartTicks(pid)) {
+    return Fail(fmt::format("there is no process {}; `pgrep -a NAME` lists processes by name",
+                            pid.value));
+  }
+  if (IsKernelThread(pid)) {
+    return Fail(fmt::format(
+        "process {} ({}) is a kernel thread: it has no user code to profile", pid.value,
+        ReadComm(pid)));
+  }
+  return FollowTree(pid);
+}
+
+Status BpfSourceImpl::FollowTree(Pid pid) {
+  if (!followed_.insert(pid).second) {
+    return {};
+  }
+  const uint8_t one = 1;
+  if (bpf_map_update_elem(bpf_map__fd(loaded_.skeleton->maps.followed), &pid.value, &one,
+                          BPF_ANY) != 0) {
+    followed_.erase(pid);
+    return FailErrno(fmt::format("following process {}", pid.value));
+  }
+  if (!ReadStartTicks(pid)) {  // ended before the kernel's side knew it: no exit will be reported
+    bpf_map_delete_elem(bpf_map__fd(loaded_.skeleton->maps.followed), &pid.value);
+    followed_.erase(pid);
+    return {};
+  }
+  to_announce_.push_back(pid);
+  for (const uint16_t port : ListenPorts(pid)) {
+    if (Status status = AddListenPort(port); !status) {
+      return status;
+    }
+  }
+  if (!follow_children_) {
+    return {};
+  }
+  // The parent is in the map by now, so a child born while this loop runs is seen by the kernel's
+  // side; a child that ends meanwhile is no failure.
+  for (const Pid child : ChildrenOf(pid)) {
+    if (Status status = FollowTree(child); !status) {
+      return status;
+    }
+  }
+  return {};
+}
+
+void BpfSourceImpl::EmitLosses(RecordSink& sink) {
+  const int cpus = libbpf_num_possible_cpus();
+  std::vector<uint64_t> per_cpu(static_cast<size_t>(cpus));
+  for (uint32_t kind = 0; kind < PINFO_LOSS_KIND_COUNT; ++kind) {
+    if (bpf_map_lookup_elem(bpf_map__fd(loaded_.skeleton->maps.losses), &kind, per_cpu.data()) !=
+        0) {
+      continue;
+    }
+    uint64_t total = 0;
+    for (const uint64_t count : per_cpu) {
+      total += count;
+    }
+    if (total == reported_[kind]) {
+      continue;
+    }
+    pinfo_loss record{};
+    record.header.size = sizeof(record);
+    record.header.type = PINFO_RECORD_LOSS;
+    record.header.time_ns = static_cast<pinfo_u64>(MonotonicNs());
+    record.count = total - reported_[kind];
+    record.kind = kind;
+    reported_[kind] = total;
+    sink.OnRecord(std::as_bytes(std::span(&record, 1)));
+  }
+}
+
+Result<size_t> BpfSourceImpl::Drain(RecordSink& sink) {
+  sink_ = &sink;
+  drained_ = 0;
+  for (const Pid pid : std::exchange(to_announce_, {})) {
+    watcher_.Follow(pid, *this);
+  }
+  const int result = ring_buffer__consume(rings_.get());
+  if (!stopped_) {
+    watcher_.Tick(MonotonicNs(), *this);
+  }
+  EmitLosses(*this);
+  sink_ = nullptr;
+  if (result < 0) {
+    return FailErrno("reading the ring buffer", -result);
+  }
+  return drained_;
+}
+
+void BpfSourceImpl::Stop() {
+  loaded_.links.clear();
+  loaded_.perf_events.clear();
+  stopped_ = true;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<BpfSource>> BpfSource::Open(const BpfOptions& options) {
+  if (const std::string obstacle = BpfObstacle(); !obstacle.empty()) {
+    return Fail(obstacle);
+  }
+  Result<LoadedSkeleton> loaded = LoadSkeleton(options);
+  if (!loaded) {
+    return tl::unexpected(loaded.error());
+  }
+  auto source = std::make_unique<BpfSourceImpl>(std::move(*loaded), options.follow_children);
+  if (Status status = source->OpenRings(); !status) {
+    return tl::unexpected(status.error());
+  }
+  return source;
+}
+
+std::string BpfObstacle() {
+  if (access("/sys/kernel/btf/vmlinux", F_OK) != 0) {
+    return "this kernel has no BTF (/sys/kernel/btf/vmlinux is missing; it needs "
+           "CONFIG_DEBUG_INFO_BTF=y), so the eBPF probes cannot be fitted to it; use `pinfo run -- "
+           "COMMAND`, which needs no BPF";
+  }
+  // The cheapest privileged question: is creating a ring buffer allowed?
+  const int fd = bpf_map_create(BPF_MAP_TYPE_RINGBUF, "pinfo_probe", 0, 0, 4096, nullptr);
+  if (fd >= 0) {
+    close(fd);
+    return {};
+  }
+  if (errno == EPERM || errno == EACCES) {
+    return "no permission to use BPF: run `sudo pinfo attach`, give the program CAP_BPF and "
+           "CAP_PERFMON, or use `pinfo run -- COMMAND`, which needs no rights";
+  }
+  return fmt::format("this kernel cannot create a BPF ring buffer ({}; Linux 5.8 is needed); use "
+                     "`pinfo run -- COMMAND`, which needs no BPF", strerror(errno));
+}
+
+}  // namespace pinfo

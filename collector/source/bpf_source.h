@@ -1,0 +1,50 @@
+// The kernel as a source: loads the skeleton, follows processes, drains the ring buffers.
+//
+// One thread after Open. Needs CAP_BPF and CAP_PERFMON (or root) and the kernel's BTF. What the
+// kernel refuses is switched off and named in notes(); only when requests cannot be timed at all
+// does Open fail.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "collector/base/ids.h"
+#include "collector/base/result.h"
+#include "collector/source/source.h"
+
+namespace pinfo {
+
+enum class ProbeStrategy : uint8_t { kAuto, kSocket, kSyscall };
+
+struct BpfOptions {
+  ProbeStrategy probes = ProbeStrategy::kAuto;
+  bool follow_children = true;
+  int hz = 99;                       // stack samples a second and CPU; 0: none
+  size_t ring_bytes = 32 << 20;      // a power of two
+  size_t sample_ring_bytes = 8 << 20;
+  uint32_t stack_bytes = 32768;      // of user stack copied at most
+};
+
+class BpfSource : public Source {
+ public:
+  // Loads and attaches everything. Follows no process yet.
+  static Result<std::unique_ptr<BpfSource>> Open(const BpfOptions& options);
+
+  // Follows the process and, where options say so, its descendants; learns the ports they listen
+  // on. Fails where there is no such process or it is a kernel thread. A process that is followed
+  // already is no error.
+  virtual Status Follow(Pid pid) = 0;
+  // Connections on this local port are a followed process's even where no listener was found.
+  virtual Status AddListenPort(uint16_t port) = 0;
+
+  // What this kernel refused, one sentence each; empty where everything works.
+  [[nodiscard]] virtual const std::vector<std::string>& notes() const = 0;
+  [[nodiscard]] virtual size_t followed_count() const = 0;
+};
+
+// Why BPF cannot work here at all, or an empty string. For `pinfo doctor` and error messages.
+std::string BpfObstacle();
+
+}  // namespace pinfo
