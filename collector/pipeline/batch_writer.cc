@@ -1,0 +1,162 @@
+#include "collector/pipeline/batch_writer.h"
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+namespace pinfo {
+namespace {
+
+constexpr int64_t kIdsReservedAtOnce = 10'000;
+// Rows kept in memory while the database cannot be written.
+constexpr size_t kPendingRowsMax = 500'000;
+
+}  // namespace
+
+BatchWriter::BatchWriter(Store& store, ProcessTable& processes)
+    : store_(store), processes_(processes) {}
+
+Status BatchWriter::ReserveIds(int64_t count) {
+  for (const RequestIdRange& range : ids_) {
+    count -= range.count;
+  }
+  if (count <= 0) {
+    return {};
+  }
+  Result<RequestIdRange> range = store_.ReserveRequestIds(std::max(count, kIdsReservedAtOnce));
+  if (!range) {
+    return tl::unexpected(range.error());
+  }
+  ids_.push_back(*range);
+  return {};
+}
+
+RequestId BatchWriter::NextRequestId() {
+  RequestIdRange& range = ids_.front();
+  const RequestId id{range.first++};
+  if (--range.count == 0) {
+    ids_.pop_front();
+  }
+  return id;
+}
+
+void BatchWriter::AddRequest(RequestEntry entry) { requests_.push_back(std::move(entry)); }
+
+void BatchWriter::AddUnattributed(std::vector<Sample> samples) {
+  unattributed_.insert(unattributed_.end(), std::make_move_iterator(samples.begin()),
+                       std::make_move_iterator(samples.end()));
+}
+
+void BatchWriter::AddStatus(StatusEntry entry) { statuses_.push_back(std::move(entry)); }
+
+Status BatchWriter::Commit(SessionRow& session) {
+  for (MinuteRow& row : minutes_.Take()) {
+    minute_rows_.push_back(std::move(row));
+  }
+  Status status = store_.Begin();
+  if (status) {
+    status = WriteBatch(session);
+    if (status) {
+      status = store_.Commit();
+    }
+    if (!status) {
+      store_.Rollback();
+    }
+  }
+  if (!status) {
+    GiveUpBeyondBound();
+    return status;
+  }
+  for (TrackedProcess& process : processes_.all()) {
+    process.dirty = false;
+  }
+  requests_.clear();
+  unattributed_.clear();
+  statuses_.clear();
+  minute_rows_.clear();
+  return {};
+}
+
+Status BatchWriter::WriteBatch(SessionRow& session) {
+  for (TrackedProcess& process : processes_.all()) {
+    if (!process.dirty) {
+      continue;
+    }
+    Result<ProcessId> id = store_.PutProcess(process.row);
+    if (!id) {
+      return tl::unexpected(id.error());
+    }
+    process.row.id = *id;
+  }
+  for (StatusEntry& entry : statuses_) {
+    entry.row.process = entry.process->row.id;
+    if (Status status = store_.AddStatus(entry.row); !status) {
+      return status;
+    }
+  }
+  for (RequestEntry& entry : requests_) {
+    entry.row.process = entry.process->row.id;
+    if (entry.keep_row) {
+      if (Status status = store_.AddRequest(entry.row); !status) {
+        return status;
+      }
+    }
+    for (const Sample& sample : entry.samples) {
+      if (Status status = WriteSample(sample, &entry.row, entry.keep_row); !status) {
+        return status;
+      }
+    }
+  }
+  for (const Sample& sample : unattributed_) {
+    if (Status status = WriteSample(sample, nullptr, false); !status) {
+      return status;
+    }
+  }
+  for (const MinuteRow& row : minute_rows_) {
+    if (Status status = store_.AddMinute(row); !status) {
+      return status;
+    }
+  }
+  Result<int64_t> id = store_.PutSession(session);
+  if (!id) {
+    return tl::unexpected(id.error());
+  }
+  session.id = *id;
+  return {};
+}
+
+Status BatchWriter::WriteSample(const Sample& sample, const RequestRow* request, bool row_kept) {
+  Result<StackId> stack = store_.InternStack(sample.stack->root_first);
+  if (!stack) {
+    return tl::unexpected(stack.error());
+  }
+  SampleRow row;
+  row.wall_ns = processes_.WallNs(sample.time_ns);
+  row.process = sample.process->row.id;
+  row.tid = sample.tid;
+  row.stack = *stack;
+  row.kind = sample.kind;
+  row.weight = sample.weight;
+  row.duration_ns = sample.duration_ns;
+  row.end = sample.stack->end;
+  if (request != nullptr) {
+    row.route = request->route;
+    row.site = request->site;
+    if (row_kept) {
+      row.request = request->id;
+    }
+  }
+  return store_.AddSample(row);
+}
+
+void BatchWriter::GiveUpBeyondBound() {
+  if (requests_.size() > kPendingRowsMax) {
+    rows_given_up_ += static_cast<int64_t>(requests_.size());
+    requests_.clear();
+  }
+  if (unattributed_.size() > kPendingRowsMax) {
+    unattributed_.clear();
+  }
+}
+
+}  // namespace pinfo

@@ -1,0 +1,68 @@
+// Gathers rows and puts them into the store, one transaction a batch. One thread.
+//
+// A batch that cannot be stored (the database is locked or full) is kept and tried again with the
+// next one, up to a bound; what is given up beyond it is counted.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <string>
+#include <vector>
+
+#include "collector/base/result.h"
+#include "collector/pipeline/minute_table.h"
+#include "collector/pipeline/process_table.h"
+#include "collector/pipeline/sample_book.h"
+#include "collector/store/store.h"
+
+namespace pinfo {
+
+// A request decided upon, with its samples.
+struct RequestEntry {
+  RequestRow row;
+  TrackedProcess* process = nullptr;
+  std::vector<Sample> samples;
+  bool keep_row = true;
+};
+
+struct StatusEntry {
+  TrackedProcess* process = nullptr;
+  StatusRow row;
+};
+
+class BatchWriter {
+ public:
+  BatchWriter(Store& store, ProcessTable& processes);
+
+  // Makes sure that count calls of NextRequestId can be served.
+  Status ReserveIds(int64_t count);
+  // The next id for a request's row. REQUIRES: ReserveIds.
+  RequestId NextRequestId();
+  void AddRequest(RequestEntry entry);
+  void AddUnattributed(std::vector<Sample> samples);
+  void AddStatus(StatusEntry entry);
+  void Count(const RequestRow& row) { minutes_.Add(row); }
+
+  [[nodiscard]] size_t pending_rows() const { return requests_.size() + unattributed_.size(); }
+  // Stores everything gathered, and the session's figures (whose id it sets).
+  Status Commit(SessionRow& session);
+  // Rows given up because they could not be stored for too long.
+  [[nodiscard]] int64_t rows_given_up() const { return rows_given_up_; }
+
+ private:
+  Status WriteBatch(SessionRow& session);
+  Status WriteSample(const Sample& sample, const RequestRow* request, bool row_kept);
+  void GiveUpBeyondBound();
+
+  Store& store_;
+  ProcessTable& processes_;
+  std::deque<RequestIdRange> ids_;
+  MinuteTable minutes_;
+  std::vector<MinuteRow> minute_rows_;  // taken from minutes_, not yet stored
+  std::vector<RequestEntry> requests_;
+  std::vector<Sample> unattributed_;
+  std::vector<StatusEntry> statuses_;
+  int64_t rows_given_up_ = 0;
+};
+
+}  // namespace pinfo

@@ -1,0 +1,55 @@
+#include "collector/pipeline/chunk_queue.h"
+
+#include <chrono>
+#include <cstring>
+#include <utility>
+
+namespace pinfo {
+
+void Chunk::OnRecord(std::span<const std::byte> bytes) {
+  const size_t word = words_.size();
+  words_.resize(word + (bytes.size() + 7) / 8);
+  std::memcpy(words_.data() + word, bytes.data(), bytes.size());
+  records_.push_back({.word = word, .bytes = bytes.size()});
+}
+
+void ChunkQueue::Push(std::unique_ptr<Chunk> chunk) {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [this] { return bytes_ < max_bytes_; });
+  bytes_ += chunk->byte_size();
+  chunks_.push_back(std::move(chunk));
+  changed_.notify_all();
+}
+
+void ChunkQueue::Close(Status status) {
+  const std::lock_guard lock(mutex_);
+  closed_ = true;
+  status_ = std::move(status);
+  changed_.notify_all();
+}
+
+std::unique_ptr<Chunk> ChunkQueue::Pop(int timeout_ms) {
+  std::unique_lock lock(mutex_);
+  changed_.wait_for(lock, std::chrono::milliseconds(timeout_ms),
+                    [this] { return !chunks_.empty() || closed_; });
+  if (chunks_.empty()) {
+    return nullptr;
+  }
+  std::unique_ptr<Chunk> chunk = std::move(chunks_.front());
+  chunks_.pop_front();
+  bytes_ -= chunk->byte_size();
+  changed_.notify_all();
+  return chunk;
+}
+
+bool ChunkQueue::Finished() const {
+  const std::lock_guard lock(mutex_);
+  return closed_ && chunks_.empty();
+}
+
+Status ChunkQueue::status() const {
+  const std::lock_guard lock(mutex_);
+  return status_;
+}
+
+}  // namespace pinfo

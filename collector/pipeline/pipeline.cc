@@ -1,0 +1,371 @@
+#include "collector/pipeline/pipeline.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "collector/pipeline/batch_writer.h"
+#include "collector/pipeline/capture_thread.h"
+#include "collector/pipeline/orderer.h"
+#include "collector/pipeline/process_table.h"
+#include "collector/pipeline/profile_files.h"
+#include "collector/pipeline/row_budget.h"
+#include "collector/pipeline/sample_book.h"
+#include "collector/pipeline/stack_resolver.h"
+#include "collector/process/proc_reader.h"
+#include "collector/request/route.h"
+#include "collector/request/site.h"
+
+namespace pinfo {
+namespace {
+
+constexpr size_t kQueueBytes = 128 << 20;
+constexpr int kPopTimeoutMs = 20;
+// Rows are decided upon and stored this often: 10 times a second, as the design promises.
+constexpr int64_t kBatchNs = 100'000'000;
+constexpr size_t kBatchRows = 20'000;  // or sooner
+// Requests kept in memory while the database cannot be written.
+constexpr size_t kCandidatesMax = 500'000;
+constexpr int64_t kRetainNs = int64_t{60} * 1'000'000'000;
+constexpr int64_t kSamplesWaitNs = int64_t{600} * 1'000'000'000;
+
+int64_t TimevalNs(const timeval& time) {
+  return int64_t{time.tv_sec} * 1'000'000'000 + int64_t{time.tv_usec} * 1'000;
+}
+
+class Pipeline {
+ public:
+  Pipeline(const PipelineOptions& options, Source& source, Store& store)
+      : options_(options),
+        store_(store),
+        processes_(modules_, source.origin(), source.mode()),
+        writer_(store, processes_),
+        assembler_({.turns = options.turns},
+                   [this](ServedRequest request) { OnServed(std::move(request)); }),
+        routes_(options.max_routes),
+        rows_(options.rows_per_second, options.row_burst),
+        profiles_(options.profiles_per_second, std::max(1.0, options.profiles_per_second * 5)) {
+    summary_.session.mode = options.live ? source.mode() : "replay";
+    summary_.session.command = options.command;
+    summary_.session.start_wall_ns = processes_.WallNs(MonotonicNs());
+  }
+
+  Result<PipelineSummary> Run(ChunkQueue& queue);
+
+ private:
+  struct Candidate {
+    RequestEntry entry;
+    bool profile_wanted = false;
+  };
+
+  void OnRecord(const RecordView& record);
+  void OnSample(const RecordView& record);
+  void OnStatus(const RecordView& record);
+  void OnLoss(const RecordView& record);
+  void OnServed(ServedRequest request);
+  void OnChunk(std::unique_ptr<Chunk> chunk);
+  Status DecideCandidates();
+  Status StoreBatch();
+  void MeasureOwnCost();
+
+  const PipelineOptions& options_;
+  Store& store_;
+  ModuleCache modules_;
+  ProcessTable processes_;
+  BatchWriter writer_;
+  StackResolver stacks_;
+  SampleBook samples_;
+  Orderer orderer_;
+  RequestAssembler assembler_;
+  RouteFolder routes_;
+  TokenBucket rows_;
+  TokenBucket profiles_;
+  std::vector<Candidate> candidates_;
+  PipelineSummary summary_;
+  Status last_store_error_;
+};
+
+void Pipeline::OnSample(const RecordView& record) {
+  const auto& raw = record.as<pinfo_sample>();
+  TrackedProcess& process = processes_.Get(Pid{raw.header.pid});
+  Sample sample;
+  sample.time_ns = static_cast<int64_t>(raw.header.time_ns);
+  sample.process = &process;
+  sample.tid = Tid{raw.header.tid};
+  sample.stack = stacks_.Resolve(record, process);
+  sample.kind = raw.kind;
+  sample.weight = raw.weight;
+  sample.duration_ns = static_cast<int64_t>(raw.duration_ns);
+  ++summary_.session.samples_seen;
+  if (sample.stack->end != StackEnd::kComplete) {
+    ++summary_.samples_incomplete;
+  }
+  if (raw.connection == 0) {
+    std::vector<Sample> alone;
+    alone.push_back(std::move(sample));
+    writer_.AddUnattributed(std::move(alone));
+  } else {
+    samples_.Add(ConnectionId{raw.connection}, raw.turn, std::move(sample));
+  }
+}
+
+void Pipeline::OnStatus(const RecordView& record) {
+  const auto& raw = record.as<pinfo_status>();
+  TrackedProcess& process = processes_.Get(Pid{raw.header.pid});
+  StatusRow row;
+  row.wall_ns = processes_.WallNs(static_cast<int64_t>(raw.header.time_ns));
+  row.rss_bytes = static_cast<int64_t>(raw.rss_bytes);
+  row.peak_rss_bytes = static_cast<int64_t>(raw.peak_rss_bytes);
+  row.virtual_bytes = static_cast<int64_t>(raw.virtual_bytes);
+  row.user_cpu_ns = static_cast<int64_t>(raw.user_cpu_ns);
+  row.system_cpu_ns = static_cast<int64_t>(raw.system_cpu_ns);
+  row.read_bytes = static_cast<int64_t>(raw.read_bytes);
+  row.written_bytes = static_cast<int64_t>(raw.written_bytes);
+  row.threads = static_cast<int32_t>(raw.threads);
+  row.open_fds = static_cast<int32_t>(raw.open_fds);
+  process.row.seen_wall_ns = row.wall_ns;
+  process.dirty = true;
+  writer_.AddStatus({.process = &process, .row = row});
+}
+
+void Pipeline::OnLoss(const RecordView& record) {
+  const auto& raw = record.as<pinfo_loss>();
+  const uint32_t kind =
+      raw.kind < PINFO_LOSS_KIND_COUNT ? raw.kind : uint32_t{PINFO_LOSS_MALFORMED};
+  summary_.session.lost[kind] += static_cast<int64_t>(raw.count);
+}
+
+void Pipeline::OnRecord(const RecordView& record) {
+  switch (record.type()) {
+    case PINFO_RECORD_RECEIVED:
+    case PINFO_RECORD_RESPONSE:
+    case PINFO_RECORD_CLOSE:
+      assembler_.OnRecord(record);
+      return;
+    case PINFO_RECORD_EXIT:
+      if (record.as<pinfo_exit>().process_ended != 0) {
+        assembler_.OnRecord(record);
+      }
+      processes_.OnRecord(record);
+      return;
+    case PINFO_RECORD_TASK:
+    case PINFO_RECORD_EXEC:
+    case PINFO_RECORD_MAPPING:
+    case PINFO_RECORD_PROCESS:
+      processes_.OnRecord(record);
+      return;
+    case PINFO_RECORD_SAMPLE:
+      OnSample(record);
+      return;
+    case PINFO_RECORD_STATUS:
+      OnStatus(record);
+      return;
+    case PINFO_RECORD_LOSS:
+      OnLoss(record);
+      return;
+  }
+}
+
+void Pipeline::OnServed(ServedRequest request) {
+  Candidate candidate;
+  RequestEntry& entry = candidate.entry;
+  RequestRow& row = entry.row;
+  std::vector<Sample> unattributed;
+  entry.samples = samples_.Take(request, unattributed);
+  writer_.AddUnattributed(std::move(unattributed));
+  entry.process = &processes_.Get(request.pid);
+  candidate.profile_wanted = !options_.wants_profile || options_.wants_profile(request);
+  row.pid = request.pid;
+  row.tid = request.begin_tid;
+  row.site = SiteOf(request);
+  row.route = routes_.RouteOf(row.site, request.target);
+  row.method = std::move(request.method);
+  row.target = std::move(request.target);
+  row.status = request.status;
+  row.protocol = std::move(request.protocol);
+  row.outcome = request.outcome;
+  row.start_wall_ns = processes_.WallNs(request.start_ns);
+  row.queue_ns = request.queue_ns;
+  if (request.first_out_ns != 0) {
+    row.first_byte_ns = request.first_out_ns - request.start_ns;
+  }
+  row.latency_ns = request.end_ns - request.start_ns;
+  if (request.spent) {
+    row.on_cpu_ns = static_cast<int64_t>(request.spent->on_cpu_ns);
+    row.blocked_ns = static_cast<int64_t>(request.spent->blocked_ns);
+    row.runqueue_ns = static_cast<int64_t>(request.spent->runqueue_ns);
+    row.waiting_ns = std::max<int64_t>(
+        0, row.latency_ns - *row.on_cpu_ns - *row.blocked_ns - *row.runqueue_ns);
+  }
+  row.bytes_in = request.bytes_in;
+  row.bytes_out = request.bytes_out;
+  row.samples = static_cast<int64_t>(entry.samples.size());
+  ++summary_.session.requests_seen;
+  summary_.session.samples_attributed += row.samples;
+  writer_.Count(row);
+  candidates_.push_back(std::move(candidate));
+}
+
+// Chooses which of the gathered requests get rows and profiles, writes their stats files, and hands
+// them to the writer.
+Status Pipeline::DecideCandidates() {
+  if (Status status = writer_.ReserveIds(static_cast<int64_t>(candidates_.size())); !status) {
+    if (candidates_.size() > kCandidatesMax) {
+      summary_.rows_not_stored += static_cast<int64_t>(candidates_.size());
+      candidates_.clear();
+    }
+    return status;
+  }
+  std::vector<RowCandidate> asked;
+  asked.reserve(candidates_.size());
+  size_t wanted = 0;
+  for (const Candidate& candidate : candidates_) {
+    const RequestRow& row = candidate.entry.row;
+    asked.push_back({.latency_ns = row.latency_ns,
+                     .failed = row.status >= 500 || row.outcome == Outcome::kAborted,
+                     .profile_wanted = candidate.profile_wanted});
+    wanted += candidate.profile_wanted ? 1 : 0;
+  }
+  const int64_t now_ns = MonotonicNs();
+  rows_.Refill(now_ns);
+  profiles_.Refill(now_ns);
+  const std::vector<RowDecision> decisions =
+      DecideRows(asked, rows_.available(), profiles_.available());
+  size_t kept = 0;
+  size_t profiled = 0;
+  for (size_t i = 0; i < decisions.size(); ++i) {
+    RequestEntry& entry = candidates_[i].entry;
+    entry.keep_row = decisions[i].keep;
+    entry.row.weight = decisions[i].weight;
+    entry.row.profiled = decisions[i].profile;
+    if (decisions[i].keep) {
+      entry.row.id = writer_.NextRequestId();
+      ++kept;
+    }
+    if (decisions[i].profile) {
+      ++profiled;
+      if (!options_.dump_dir.empty()) {
+        Result<std::string> path = WriteRequestStats(options_.dump_dir, entry.row, entry.samples);
+        if (path) {
+          entry.row.stats_file = *path;
+        } else if (summary_.stats_file_error.empty()) {
+          summary_.stats_file_error = path.error().message;
+        }
+      }
+    }
+    writer_.AddRequest(std::move(entry));
+  }
+  rows_.Spend(std::min(kept, rows_.available()));
+  profiles_.Spend(profiled);
+  summary_.profiled += static_cast<int64_t>(profiled);
+  summary_.session.rows_thinned += static_cast<int64_t>(decisions.size() - kept);
+  summary_.session.lost[PINFO_LOSS_PROFILE_RATE] += static_cast<int64_t>(wanted - profiled);
+  candidates_.clear();
+  return {};
+}
+
+void Pipeline::MeasureOwnCost() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  summary_.session.own_cpu_ns = TimevalNs(usage.ru_utime) + TimevalNs(usage.ru_stime);
+  summary_.session.own_peak_rss_bytes = int64_t{usage.ru_maxrss} * 1024;
+}
+
+Status Pipeline::StoreBatch() {
+  MeasureOwnCost();
+  Status status = DecideCandidates();
+  if (status) {
+    status = writer_.Commit(summary_.session);
+  }
+  last_store_error_ = status;
+  return status;
+}
+
+void Pipeline::OnChunk(std::unique_ptr<Chunk> chunk) {
+  const int64_t drained_from_ns = chunk->drained_from_ns;
+  const size_t malformed = orderer_.Add(std::move(chunk));
+  summary_.session.lost[PINFO_LOSS_MALFORMED] += static_cast<int64_t>(malformed);
+  const int64_t now_ns = drained_from_ns != 0 ? drained_from_ns : orderer_.newest_ns();
+  orderer_.Release(now_ns - Orderer::kHoldBackNs,
+                   [this](const RecordView& record) { OnRecord(record); });
+  assembler_.Advance(now_ns - Orderer::kHoldBackNs);
+}
+
+Result<PipelineSummary> Pipeline::Run(ChunkQueue& queue) {
+  int64_t next_batch_ns = MonotonicNs() + kBatchNs;
+  int64_t next_retain_ns = MonotonicNs() + kRetainNs;
+  while (!queue.Finished()) {
+    if (std::unique_ptr<Chunk> chunk = queue.Pop(kPopTimeoutMs)) {
+      OnChunk(std::move(chunk));
+    }
+    const int64_t now_ns = MonotonicNs();
+    if (now_ns >= next_batch_ns || candidates_.size() >= kBatchRows) {
+      // A failure is not the end: the rows are kept and tried again, and the end says what was
+      // not stored.
+      (void)StoreBatch();
+      next_batch_ns = MonotonicNs() + kBatchNs;
+    }
+    if (now_ns >= next_retain_ns) {
+      std::vector<Sample> expired;
+      samples_.Expire(orderer_.newest_ns() - kSamplesWaitNs, expired);
+      writer_.AddUnattributed(std::move(expired));
+      Result<int64_t> deleted = store_.Retain(processes_.WallNs(now_ns), options_.retain_age_ns,
+                                              options_.retain_bytes);
+      if (!deleted) {
+        last_store_error_ = tl::unexpected(deleted.error());
+      }
+      next_retain_ns = now_ns + kRetainNs;
+    }
+  }
+  orderer_.Release(INT64_MAX, [this](const RecordView& record) { OnRecord(record); });
+  assembler_.Finish(orderer_.newest_ns());
+  std::vector<Sample> rest;
+  samples_.Expire(INT64_MAX, rest);
+  writer_.AddUnattributed(std::move(rest));
+  summary_.session.end_wall_ns = processes_.WallNs(MonotonicNs());
+  if (Status stored = StoreBatch(); !stored) {
+    return tl::unexpected(stored.error());
+  }
+  if (Status captured = queue.status(); !captured) {
+    return tl::unexpected(captured.error());
+  }
+  summary_.rows_not_stored += writer_.rows_given_up();
+  return std::move(summary_);
+}
+
+}  // namespace
+
+Status PrepareDumpDirectory(const std::string& path) {
+  std::error_code error;
+  std::filesystem::create_directories(path, error);
+  if (error) {
+    return Fail("the dump directory " + path + " cannot be made: " + error.message() +
+                "; choose another with --dump-dir");
+  }
+  if (!std::filesystem::is_directory(path, error) || access(path.c_str(), W_OK | X_OK) != 0) {
+    return FailErrno("the dump directory " + path + " cannot be written (choose another with "
+                     "--dump-dir)", errno != 0 ? errno : ENOTDIR);
+  }
+  return {};
+}
+
+Result<PipelineSummary> RunPipeline(const PipelineOptions& options, Source& source, Store& store,
+                                    RecordingWriter* recorder,
+                                    const std::atomic<bool>& stop_requested) {
+  Pipeline pipeline(options, source, store);
+  ChunkQueue queue(kQueueBytes);
+  CaptureThread capture({.duration_ns = options.duration_ns, .live = options.live}, source,
+                        recorder, queue);
+  capture.Start(stop_requested);
+  Result<PipelineSummary> summary = pipeline.Run(queue);
+  capture.Join();
+  return summary;
+}
+
+}  // namespace pinfo

@@ -1,0 +1,55 @@
+// Wires the stages and runs them until the source has ended:
+//   capture thread: source -> chunks
+//   calling thread: order -> requests -> attribution -> stacks -> rows -> store
+// Computes nothing itself.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "collector/base/result.h"
+#include "collector/request/assembler.h"
+#include "collector/source/recording.h"
+#include "collector/source/source.h"
+#include "collector/store/store.h"
+
+namespace pinfo {
+
+struct PipelineOptions {
+  std::string command;   // as the user gave it, for the session's row
+  std::string dump_dir;  // where stats files go; empty: none are written
+  // Whether a request is to be profiled; nullptr: every one.
+  std::function<bool(const ServedRequest&)> wants_profile;
+  double profiles_per_second = 20;  // beyond it the slowest are taken, the rest is counted
+  double rows_per_second = 2'000;   // sustained; see row_burst
+  double row_burst = 1'000'000;     // rows kept whatever the rate, before the rate counts
+  size_t max_routes = 200;          // a site
+  bool turns = true;                // report what is not HTTP
+  bool live = true;                 // false: a recording
+  std::optional<int64_t> duration_ns;
+  int64_t retain_age_ns = int64_t{14} * 86'400 * 1'000'000'000;
+  int64_t retain_bytes = int64_t{1} << 30;
+};
+
+struct PipelineSummary {
+  SessionRow session;
+  int64_t profiled = 0;
+  int64_t samples_incomplete = 0;
+  int64_t rows_not_stored = 0;  // the database refused them for too long
+  std::string stats_file_error;  // the first stats file that could not be written, and why
+};
+
+// Creates the directory where it is missing and checks that files can be written to it.
+Status PrepareDumpDirectory(const std::string& path);
+
+// Runs until the source has ended, the duration has passed or stop_requested is set. Everything
+// seen is stored before it returns. recorder: gets every record too; may be nullptr.
+Result<PipelineSummary> RunPipeline(const PipelineOptions& options, Source& source, Store& store,
+                                    RecordingWriter* recorder,
+                                    const std::atomic<bool>& stop_requested);
+
+}  // namespace pinfo

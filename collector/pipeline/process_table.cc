@@ -1,0 +1,129 @@
+#include "collector/pipeline/process_table.h"
+
+#include <string_view>
+#include <utility>
+
+#include <unistd.h>
+
+namespace pinfo {
+namespace {
+
+// The text of a PROCESS record up to the next zero byte.
+std::string_view NextText(std::string_view& text) {
+  const size_t end = text.find('\0');
+  const std::string_view part = text.substr(0, end);
+  text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+  return part;
+}
+
+}  // namespace
+
+ProcessTable::ProcessTable(ModuleCache& modules, Origin origin, std::string mode)
+    : modules_(modules),
+      origin_(std::move(origin)),
+      mode_(mode.starts_with("ebpf") ? "ebpf" : std::move(mode)) {}
+
+TrackedProcess& ProcessTable::Add(Pid pid, int64_t now_ns) {
+  TrackedProcess& process = processes_.emplace_back(modules_, pid);
+  process.row.pid = pid;
+  process.row.boot_id = origin_.boot_id;
+  process.row.host = origin_.host;
+  process.row.mode = mode_;
+  process.row.start_wall_ns = WallNs(now_ns);
+  process.row.seen_wall_ns = WallNs(now_ns);
+  current_[pid] = &process;
+  return process;
+}
+
+TrackedProcess& ProcessTable::Get(Pid pid) {
+  const auto it = current_.find(pid);
+  return it != current_.end() ? *it->second : Add(pid, 0);
+}
+
+void ProcessTable::OnProcess(const RecordView& record) {
+  const auto& who = record.as<pinfo_process>();
+  const auto now_ns = static_cast<int64_t>(who.header.time_ns);
+  const Pid pid{who.header.pid};
+  TrackedProcess* process = &Get(pid);
+  if (process->row.start_ticks != 0 && process->row.start_ticks != who.start_ticks) {
+    process = &Add(pid, now_ns);
+  }
+  std::string_view text = record.text();
+  ProcessRow& row = process->row;
+  row.start_ticks = who.start_ticks;
+  row.parent = Pid{who.parent_pid};
+  row.uid = who.uid;
+  row.exe = NextText(text);
+  row.comm = NextText(text);
+  row.cwd = NextText(text);
+  row.argv = NextText(text);
+  // Ticks count from boot on CLOCK_BOOTTIME.
+  static const int64_t ns_per_tick = 1'000'000'000 / sysconf(_SC_CLK_TCK);
+  row.start_wall_ns = WallNs(static_cast<int64_t>(who.start_ticks) * ns_per_tick -
+                             origin_.boot_minus_monotonic_ns);
+  row.seen_wall_ns = WallNs(now_ns);
+  process->dirty = true;
+}
+
+void ProcessTable::OnTask(const RecordView& record) {
+  const auto& task = record.as<pinfo_task>();
+  if (task.header.pid != task.header.tid) {
+    return;  // a thread shares its process's entry
+  }
+  const Pid child{task.header.pid};
+  TrackedProcess& parent = Get(Pid{task.parent_pid});
+  // The PROCESS record, where /proc could still be read, completes this; a process too short-lived
+  // for it is what its parent was.
+  TrackedProcess& process = Add(child, static_cast<int64_t>(task.header.time_ns));
+  process.space = parent.space.Fork(child);
+  process.row.parent = parent.row.pid;
+  process.row.exe = parent.row.exe;
+  process.row.comm = parent.row.comm;
+  process.row.cwd = parent.row.cwd;
+  process.row.argv = parent.row.argv;
+  process.row.uid = parent.row.uid;
+}
+
+void ProcessTable::OnRecord(const RecordView& record) {
+  const Pid pid{record.header().pid};
+  switch (record.type()) {
+    case PINFO_RECORD_PROCESS:
+      OnProcess(record);
+      return;
+    case PINFO_RECORD_TASK:
+      OnTask(record);
+      return;
+    case PINFO_RECORD_EXEC: {
+      TrackedProcess& process = Get(pid);
+      process.row.exe = record.text();
+      process.space.Clear();
+      ++process.maps_version;
+      process.dirty = true;
+      return;
+    }
+    case PINFO_RECORD_EXIT:
+      if (record.as<pinfo_exit>().process_ended != 0) {
+        TrackedProcess& process = Get(pid);
+        process.row.end_wall_ns = WallNs(static_cast<int64_t>(record.header().time_ns));
+        process.row.seen_wall_ns = *process.row.end_wall_ns;
+        process.row.exit_status = static_cast<int32_t>(record.as<pinfo_exit>().status);
+        process.dirty = true;
+      }
+      return;
+    case PINFO_RECORD_MAPPING: {
+      TrackedProcess& process = Get(pid);
+      process.space.Apply(record.as<pinfo_mapping>(), record.text());
+      ++process.maps_version;
+      return;
+    }
+    case PINFO_RECORD_RECEIVED:
+    case PINFO_RECORD_RESPONSE:
+    case PINFO_RECORD_CLOSE:
+    case PINFO_RECORD_SAMPLE:
+    case PINFO_RECORD_STATUS:
+    case PINFO_RECORD_LOSS:
+      return;
+  }
+}
+
+}  // namespace pinfo

@@ -1,0 +1,56 @@
+// The processes of the stream: who each was, and what it had mapped. One thread.
+//
+// A process is (pid, start time, boot); a pid that comes back with another start time is another
+// process. References stay valid: entries are never removed while the pipeline runs.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "collector/base/ids.h"
+#include "collector/source/record.h"
+#include "collector/source/source.h"
+#include "collector/stack/address_space.h"
+#include "collector/stack/module.h"
+#include "collector/store/rows.h"
+
+namespace pinfo {
+
+struct TrackedProcess {
+  TrackedProcess(ModuleCache& modules, Pid pid) : space(modules, pid) {}
+  ProcessRow row;
+  AddressSpace space;
+  uint64_t maps_version = 0;  // grows whenever a mapping changes
+  bool dirty = true;          // row differs from what is stored
+};
+
+class ProcessTable {
+ public:
+  ProcessTable(ModuleCache& modules, Origin origin, std::string mode);
+
+  // REQUIRES: a record of type PROCESS, TASK, EXEC, EXIT or MAPPING.
+  void OnRecord(const RecordView& record);
+
+  // The process that has the pid now; an entry with nothing but its pid where no record told of it.
+  TrackedProcess& Get(Pid pid);
+  [[nodiscard]] std::deque<TrackedProcess>& all() { return processes_; }
+  [[nodiscard]] int64_t WallNs(int64_t monotonic_ns) const {
+    return monotonic_ns + origin_.wall_minus_monotonic_ns;
+  }
+
+ private:
+  void OnProcess(const RecordView& record);
+  void OnTask(const RecordView& record);
+  TrackedProcess& Add(Pid pid, int64_t now_ns);
+
+  ModuleCache& modules_;
+  Origin origin_;
+  std::string mode_;
+  std::deque<TrackedProcess> processes_;
+  std::unordered_map<Pid, TrackedProcess*> current_;
+};
+
+}  // namespace pinfo

@@ -1,0 +1,17 @@
+// The stats file of a profiled request. One thread.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "collector/base/result.h"
+#include "collector/pipeline/sample_book.h"
+#include "collector/store/rows.h"
+
+namespace pinfo {
+
+// Writes the request's profile into the directory; returns the file's path.
+Result<std::string> WriteRequestStats(const std::string& directory, const RequestRow& row,
+                                      const std::vector<Sample>& samples);
+
+}  // namespace pinfo

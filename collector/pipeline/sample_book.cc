@@ -1,0 +1,89 @@
+#include "collector/pipeline/sample_book.h"
+
+#include <algorithm>
+#include <iterator>
+
+namespace pinfo {
+namespace {
+
+void MoveAll(std::vector<Sample>& from, std::vector<Sample>& to) {
+  to.insert(to.end(), std::make_move_iterator(from.begin()), std::make_move_iterator(from.end()));
+  from.clear();
+}
+
+}  // namespace
+
+void SampleBook::Add(ConnectionId connection, uint32_t turn, Sample sample) {
+  if (size_ >= capacity_) {
+    GiveUpOldest();
+  }
+  OfConnection& turns = waiting_[connection];
+  auto it = std::find_if(turns.rbegin(), turns.rend(),
+                         [turn](const OfTurn& of) { return of.turn <= turn; });
+  if (it == turns.rend() || it->turn != turn) {
+    // base() points behind the element that it refers to: the place to insert.
+    turns.insert(it.base(), OfTurn{.turn = turn, .samples = {}})->samples.push_back(
+        std::move(sample));
+  } else {
+    it->samples.push_back(std::move(sample));
+  }
+  ++size_;
+}
+
+std::vector<Sample> SampleBook::Take(const ServedRequest& request,
+                                     std::vector<Sample>& unattributed) {
+  MoveAll(overflow_, unattributed);
+  std::vector<Sample> taken;
+  const auto it = waiting_.find(request.connection);
+  if (it == waiting_.end()) {
+    return taken;
+  }
+  OfConnection& turns = it->second;
+  while (!turns.empty() && turns.front().turn <= request.last_turn) {
+    for (Sample& sample : turns.front().samples) {
+      const bool within = turns.front().turn >= request.first_turn &&
+                          sample.time_ns >= request.start_ns && sample.time_ns <= request.end_ns;
+      (within ? taken : unattributed).push_back(std::move(sample));
+      --size_;
+    }
+    turns.pop_front();
+  }
+  if (turns.empty()) {
+    waiting_.erase(it);
+  }
+  return taken;
+}
+
+void SampleBook::Expire(int64_t before_ns, std::vector<Sample>& unattributed) {
+  MoveAll(overflow_, unattributed);
+  for (auto it = waiting_.begin(); it != waiting_.end();) {
+    OfConnection& turns = it->second;
+    while (!turns.empty() && turns.front().samples.back().time_ns < before_ns) {
+      size_ -= turns.front().samples.size();
+      MoveAll(turns.front().samples, unattributed);
+      turns.pop_front();
+    }
+    it = turns.empty() ? waiting_.erase(it) : std::next(it);
+  }
+}
+
+void SampleBook::GiveUpOldest() {
+  auto oldest = waiting_.end();
+  for (auto it = waiting_.begin(); it != waiting_.end(); ++it) {
+    if (oldest == waiting_.end() || it->second.front().samples.front().time_ns <
+                                        oldest->second.front().samples.front().time_ns) {
+      oldest = it;
+    }
+  }
+  if (oldest == waiting_.end()) {
+    return;
+  }
+  size_ -= oldest->second.front().samples.size();
+  MoveAll(oldest->second.front().samples, overflow_);
+  oldest->second.pop_front();
+  if (oldest->second.empty()) {
+    waiting_.erase(oldest);
+  }
+}
+
+}  // namespace pinfo
