@@ -22,6 +22,7 @@ inline constexpr int kExitUsage = 2;
 // A command's outcome: main exits with the status of the last callback. Callbacks report failures
 // with ReportError and return through SetExit, they never call exit().
 void SetExit(int status);
+int ExitStatus();
 // "pinfo: message" on stderr; sets the exit status to kExitFailed.
 void ReportError(const std::string& message);
 

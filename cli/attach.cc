@@ -1,0 +1,122 @@
+// pinfo attach: eBPF probes on running processes.
+#include <algorithm>
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "cli/attach_lock.h"
+#include "cli/capture.h"
+#include "cli/command.h"
+#include "cli/select_processes.h"
+#include "collector/source/bpf_source.h"
+
+namespace pinfo::cli {
+namespace {
+
+struct AttachOptions {
+  ProcessSelection selection;
+  CaptureOptions capture;
+  std::string probes = "auto";
+  int hz = 99;
+  size_t ring_mb = 32;
+  bool no_children = false;
+};
+
+BpfOptions ToBpfOptions(const AttachOptions& options) {
+  BpfOptions bpf;
+  bpf.probes = options.probes == "socket"    ? ProbeStrategy::kSocket
+               : options.probes == "syscall" ? ProbeStrategy::kSyscall
+                                             : ProbeStrategy::kAuto;
+  bpf.hz = options.hz;
+  bpf.follow_children = !options.no_children;
+  bpf.ring_bytes = options.ring_mb << 20;
+  return bpf;
+}
+
+Status FollowAll(BpfSource& source, const std::vector<Pid>& pids, const AttachOptions& options) {
+  for (const uint16_t port : options.selection.ports) {
+    if (Status status = source.AddListenPort(port); !status) {
+      return status;
+    }
+  }
+  for (const Pid pid : pids) {
+    if (Status status = source.Follow(pid); !status) {
+      return status;
+    }
+  }
+  if (source.followed_count() == 0) {
+    return Fail("the process ended before pinfo was attached");
+  }
+  return {};
+}
+
+Status Attach(const AttachOptions& options, const GlobalOptions& global) {
+  Result<std::vector<Pid>> pids = SelectProcesses(options.selection);
+  if (!pids) {
+    return tl::unexpected(pids.error());
+  }
+  Result<std::vector<AttachLock>> locks = LockProcesses(*pids);
+  if (!locks) {
+    return tl::unexpected(locks.error());
+  }
+  Result<PreparedCapture> capture = PrepareCapture(options.capture, global, /*live=*/true);
+  if (!capture) {
+    return tl::unexpected(capture.error());
+  }
+  capture->pipeline.command = "attach";
+  InstallStopSignals();
+  Result<std::unique_ptr<BpfSource>> source = BpfSource::Open(ToBpfOptions(options));
+  if (!source) {
+    return tl::unexpected(source.error());
+  }
+  if (Status status = FollowAll(**source, *pids, options); !status) {
+    return status;
+  }
+  for (const std::string& note : (*source)->notes()) {
+    fmt::print(stderr, "pinfo: {}\n", note);
+  }
+  std::vector<uint32_t> numbers;
+  for (const Pid pid : *pids) {
+    numbers.push_back(pid.value);
+  }
+  // Users and scripts wait for this line.
+  fmt::print(stderr, "attached to {} ({} processes, {}, stacks at {} Hz); database {}\n",
+             fmt::join(numbers, " "), (*source)->followed_count(), (*source)->mode(), options.hz,
+             global.database);
+  RunCapture(*capture, **source, global);  // reports its errors itself
+  return {};
+}
+
+}  // namespace
+
+void RegisterAttach(CLI::App& app, const GlobalOptions& global) {
+  auto options = std::make_shared<AttachOptions>();
+  CLI::App* command = app.add_subcommand(
+      "attach", "Time the requests of running processes by eBPF, until they end, --duration or "
+                "Ctrl-C");
+  AddSelectionOptions(*command, options->selection);
+  command->add_option("--hz", options->hz, "Stack samples a second and CPU; 0 for none")
+      ->check(CLI::Range(0, 10'000))
+      ->capture_default_str();
+  command->add_option("--probes", options->probes,
+                      "How requests are seen: socket (Linux 6.3), syscall, or auto")
+      ->check(CLI::IsMember({"auto", "socket", "syscall"}))
+      ->capture_default_str();
+  command->add_option("--ring-mb", options->ring_mb, "Size of the kernel's ring of records")
+      ->check(CLI::IsMember({1, 2, 4, 8, 16, 32, 64, 128, 256, 512}))
+      ->capture_default_str();
+  command->add_flag("--no-children", options->no_children,
+                    "Leave out processes that the chosen ones have started or will start");
+  AddCaptureOptions(*command, options->capture, /*with_record=*/true);
+  command->callback([options, &global] {
+    if (Status status = Attach(*options, global); !status) {
+      ReportError(status.error().message);
+    }
+  });
+}
+
+}  // namespace pinfo::cli

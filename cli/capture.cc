@@ -1,0 +1,167 @@
+#include "cli/capture.h"
+
+#include <csignal>
+#include <cstdio>
+#include <filesystem>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "cli/format.h"
+#include "collector/base/duration.h"
+#include "collector/request/rules.h"
+#include "collector/store/loss.h"
+#include "collector/store/sqlite_store.h"
+
+namespace pinfo::cli {
+namespace {
+
+std::atomic<bool> g_stop_requested = false;
+static_assert(std::atomic<bool>::is_always_lock_free, "it is set in a signal handler");
+
+void OnStopSignal(int) { g_stop_requested = true; }
+
+Result<std::function<bool(const ServedRequest&)>> MakeProfileRule(const CaptureOptions& options) {
+  Result<ProfileRule> rule =
+      ProfileRule::Parse(options.profile, {.match = options.match,
+                                           .exclude = options.exclude,
+                                           .skip_header = options.skip_header});
+  if (!rule) {
+    return tl::unexpected(rule.error());
+  }
+  return [rule = std::make_shared<ProfileRule>(std::move(*rule))](const ServedRequest& request) {
+    return rule->Wants(request);
+  };
+}
+
+void PrintSummary(const PipelineSummary& summary, const GlobalOptions& global) {
+  const SessionRow& session = summary.session;
+  if (!global.quiet) {
+    fmt::print(stderr, "pinfo: {} requests, {} profiled; {} stack samples, {} in requests",
+               session.requests_seen, summary.profiled, session.samples_seen,
+               session.samples_attributed);
+    if (summary.samples_incomplete != 0) {
+      fmt::print(stderr, ", {} not whole", summary.samples_incomplete);
+    }
+    fmt::print(stderr, "; pinfo used {} of CPU\n", FormatDuration(session.own_cpu_ns));
+    if (session.rows_thinned != 0) {
+      fmt::print(stderr,
+                 "pinfo: {} requests are counted in routes and totals without a row of their own "
+                 "(--row-rate)\n",
+                 session.rows_thinned);
+    }
+  }
+  // Losses are told even where progress is not wanted.
+  for (size_t kind = 0; kind < session.lost.size(); ++kind) {
+    if (session.lost[kind] != 0 && !(global.quiet && kind == PINFO_LOSS_PROFILE_RATE)) {
+      fmt::print(stderr, "pinfo: {}: {}\n", LossName(static_cast<pinfo_loss_kind>(kind)),
+                 session.lost[kind]);
+    }
+  }
+  if (!summary.stats_file_error.empty()) {
+    fmt::print(stderr, "pinfo: {}\n", summary.stats_file_error);
+  }
+}
+
+}  // namespace
+
+void AddCaptureOptions(CLI::App& command, CaptureOptions& options, bool with_record) {
+  command.add_option("--duration", options.duration, "End after this time, as 30s or 5m");
+  command.add_option("--profile", options.profile,
+                     "Which requests are profiled: all, none, 1/N, slow=50ms or failed")
+      ->capture_default_str();
+  command.add_option("--match", options.match, "Profile only targets that match this pattern");
+  command.add_option("--exclude", options.exclude,
+                     "Do not profile targets that match this pattern, as /static/**");
+  command.add_option("--skip-if-header", options.skip_header,
+                     "Do not profile requests that carry this header");
+  command.add_option("--profile-rate", options.profile_rate,
+                     "Requests profiled a second at most, the slowest first; the rest is counted")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  command.add_option("--row-rate", options.row_rate,
+                     "Requests a second that get a row of their own, after the first million")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  command.add_option("--dump-dir", options.dump_dir,
+                     "Where stats files go (default: stats beside the database)");
+  command.add_flag("--no-turns", options.no_turns, "Leave out what is not HTTP");
+  if (with_record) {
+    command.add_option("--record", options.record, "Also write the raw records to this file");
+  }
+}
+
+Result<PreparedCapture> PrepareCapture(const CaptureOptions& options, const GlobalOptions& global,
+                                       bool live) {
+  PreparedCapture prepared;
+  PipelineOptions& pipeline = prepared.pipeline;
+  auto rule = MakeProfileRule(options);
+  if (!rule) {
+    return tl::unexpected(rule.error());
+  }
+  pipeline.wants_profile = std::move(*rule);
+  if (!options.duration.empty()) {
+    Result<int64_t> duration = ParseDuration(options.duration);
+    if (!duration) {
+      return tl::unexpected(duration.error());
+    }
+    pipeline.duration_ns = *duration;
+  }
+  pipeline.live = live;
+  pipeline.turns = !options.no_turns;
+  pipeline.profiles_per_second = options.profile_rate;
+  pipeline.rows_per_second = options.row_rate;
+  Result<std::unique_ptr<Store>> store = OpenSqliteStore(global.database);
+  if (!store) {
+    return tl::unexpected(store.error());
+  }
+  prepared.store = std::move(*store);
+  pipeline.dump_dir =
+      options.dump_dir.empty()
+          ? (std::filesystem::absolute(global.database).parent_path() / "stats").string()
+          : std::filesystem::absolute(options.dump_dir).string();
+  if (Status status = PrepareDumpDirectory(pipeline.dump_dir); !status) {
+    return tl::unexpected(status.error());
+  }
+  prepared.record_path = options.record;
+  return prepared;
+}
+
+const std::atomic<bool>& StopRequested() { return g_stop_requested; }
+
+void InstallStopSignals() {
+  struct sigaction action {};
+  action.sa_handler = OnStopSignal;
+  sigemptyset(&action.sa_mask);
+  action.sa_flags = SA_RESTART;
+  sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
+}
+
+bool RunCapture(PreparedCapture& capture, Source& source, const GlobalOptions& global) {
+  std::unique_ptr<RecordingWriter> recorder;
+  if (!capture.record_path.empty()) {
+    Result<std::unique_ptr<RecordingWriter>> created =
+        RecordingWriter::Create(capture.record_path, source.origin(), source.mode());
+    if (!created) {
+      ReportError(created.error().message);
+      return false;
+    }
+    recorder = std::move(*created);
+  }
+  Result<PipelineSummary> summary = RunPipeline(capture.pipeline, source, *capture.store,
+                                                recorder.get(), g_stop_requested);
+  if (!summary) {
+    ReportError(summary.error().message);
+    return false;
+  }
+  PrintSummary(*summary, global);
+  if (summary->rows_not_stored != 0) {
+    ReportError(fmt::format("{} rows could not be stored in {} and were given up",
+                            summary->rows_not_stored, global.database));
+    return false;
+  }
+  return true;
+}
+
+}  // namespace pinfo::cli

@@ -1,0 +1,55 @@
+// What attach, run, collect and replay share: the options that choose what is kept, and the run of
+// the pipeline with its messages.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+
+#include "cli/command.h"
+#include "collector/base/result.h"
+#include "collector/pipeline/pipeline.h"
+#include "collector/source/source.h"
+#include "collector/store/store.h"
+
+namespace pinfo::cli {
+
+struct CaptureOptions {
+  std::string duration;
+  std::string profile = "all";
+  std::vector<std::string> match;
+  std::vector<std::string> exclude;
+  std::vector<std::string> skip_header;
+  std::string dump_dir;  // empty: "stats" beside the database
+  std::string record;
+  double profile_rate = 20;
+  double row_rate = 2'000;
+  bool no_turns = false;
+};
+
+// Adds the options to a subcommand. with_record: also --record.
+void AddCaptureOptions(CLI::App& command, CaptureOptions& options, bool with_record);
+
+// A capture made ready before anything is attached: options parsed, database and dump directory
+// open, so that what is wrong with them is said first.
+struct PreparedCapture {
+  PipelineOptions pipeline;
+  std::unique_ptr<Store> store;
+  std::string record_path;
+};
+Result<PreparedCapture> PrepareCapture(const CaptureOptions& options, const GlobalOptions& global,
+                                       bool live);
+
+// Set by SIGINT and SIGTERM once InstallStopSignals has been called.
+const std::atomic<bool>& StopRequested();
+void InstallStopSignals();
+
+// Runs the pipeline to its end and says on stderr what was seen and lost. Returns whether
+// everything seen has been stored; reports errors itself.
+bool RunCapture(PreparedCapture& capture, Source& source, const GlobalOptions& global);
+
+}  // namespace pinfo::cli
