@@ -97,18 +97,23 @@ function timeTicks({bins, width}: Scale): {x: number; text: string; anchor: stri
     return [];
   }
   const severalDays = day(first.start_us) !== day(last.start_us);
-  const steps = Math.min(bins.length - 1, Math.floor(width / (severalDays ? 150 : 90)));
+  const fit = Math.max(1, Math.floor(width / (severalDays ? 150 : 80)));
+  const step = tickStep(bins.length / fit);
   const ticks = [];
-  for (let i = 0; i <= steps; i++) {
-    const index = steps === 0 ? 0 : Math.round((i * (bins.length - 1)) / steps);
+  for (let index = 0; index < bins.length; index += step) {
     const us = bins[index]?.start_us ?? 0;
     ticks.push({
-      x: LEFT + (index + 0.5) * (width / bins.length),
+      x: LEFT + index * (width / bins.length),
       text: severalDays ? `${day(us)} ${clock(us)}` : clock(us),
-      anchor: i === 0 && steps > 0 ? 'start' : i === steps && steps > 0 ? 'end' : 'middle',
+      anchor: index === 0 ? 'start' : index + step / 2 > bins.length ? 'end' : 'middle',
     });
   }
   return ticks;
+}
+
+// As people count minutes.
+function tickStep(least: number): number {
+  return [1, 2, 5, 10, 15, 20, 30, 60, 120].find((step) => step >= least) ?? 240;
 }
 
 function requestChart(bins: Bin[], chartWidth: number, every: string, label: string): SVGSVGElement {
@@ -160,5 +165,5 @@ function latencyChart(bins: Bin[], chartWidth: number, label: string): SVGSVGEle
     return svg('path', {class: kind, d: path});
   };
   const marks = [line('line-p99', (bin) => bin.p99_ns), line('line-mean', (bin) => bin.mean_ns)];
-  return frame({width, bins, top}, label, duration, marks);
+  return frame({width, bins, top}, label, (ns) => (ns === 0 ? '0' : duration(ns)), marks);
 }

@@ -27,8 +27,8 @@ function threads(row: Process): string {
 
 export function processTable(processes: Process[]): HTMLElement {
   const columns: Column<Process>[] = [
-    {id: 'pid', title: 'Pid', width: 10, number: true, value: (p) => p.pid, cell: (p) => String(p.pid)},
-    {id: 'comm', title: 'Name', width: 17, value: (p) => p.comm, cell: (p) => el('span', {title: p.exe}, p.comm)},
+    {id: 'pid', title: 'Pid', width: 8, number: true, value: (p) => p.pid, cell: (p) => String(p.pid)},
+    {id: 'comm', title: 'Name', width: 14, value: (p) => p.comm, cell: (p) => el('span', {title: p.exe}, p.comm)},
     {
       id: 'argv',
       title: 'Command line',
@@ -38,14 +38,14 @@ export function processTable(processes: Process[]): HTMLElement {
       value: (p) => p.argv,
       cell: (p) => el('span', {title: `${p.argv}\nin ${p.cwd}`}, p.argv),
     },
-    {id: 'start', title: 'Start', width: 21, value: (p) => p.start_us, cell: (p) => time(p.start_us)},
-    {id: 'state', title: 'State', width: 18, wide: true, value: state, cell: state},
-    {id: 'mode', title: 'Seen by', width: 10, wide: true, value: (p) => p.mode, cell: (p) => p.mode},
+    {id: 'start', title: 'Start', width: 19, value: (p) => p.start_us, cell: (p) => time(p.start_us)},
+    {id: 'state', title: 'State', width: 15, wide: true, value: state, cell: state},
+    {id: 'mode', title: 'Seen by', width: 9, wide: true, value: (p) => p.mode, cell: (p) => p.mode},
     {id: 'requests', title: 'Requests', width: 11, number: true, value: (p) => p.requests, cell: (p) => count(p.requests)},
     {
       id: 'user',
       title: 'User, ms',
-      width: 14,
+      width: 13,
       number: true,
       wide: true,
       value: (p) => p.user_cpu_ns,
@@ -54,7 +54,7 @@ export function processTable(processes: Process[]): HTMLElement {
     {
       id: 'system',
       title: 'System, ms',
-      width: 14,
+      width: 13,
       number: true,
       wide: true,
       value: (p) => p.system_cpu_ns,
@@ -68,7 +68,7 @@ export function processTable(processes: Process[]): HTMLElement {
       value: (p) => p.max_rss_bytes,
       cell: (p) => bytes(p.max_rss_bytes),
     },
-    {id: 'threads', title: 'Threads', width: 10, number: true, wide: true, value: (p) => p.max_threads, cell: threads},
+    {id: 'threads', title: 'Threads', width: 9, number: true, wide: true, value: (p) => p.max_threads, cell: threads},
   ];
   return new TableView('Processes', columns, processes, {column: 'start', descending: true}).element;
 }

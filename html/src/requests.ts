@@ -18,7 +18,7 @@ export function showRequests(main: HTMLElement): void {
 
   const shown = el('output', {class: 'shown', 'aria-live': 'polite'});
   const remember = () => history.replaceState(null, '', `#${fragment(filter, sorting)}`);
-  const table = new TableView('Requests', columns(), requests, sorting, (chosen) => {
+  const table = new TableView('Requests', columns(distinct(requests, (r) => r.site).length > 1), requests, sorting, (chosen) => {
     sorting = chosen;
     remember();
   });
@@ -50,7 +50,7 @@ export function showRequests(main: HTMLElement): void {
 
 function readSorting(parameters: URLSearchParams): Sorting {
   const column = parameters.get('sort');
-  if (column === null || !columns().some(({id}) => id === column)) {
+  if (column === null || !columns(true).some(({id}) => id === column)) {
     return DEFAULT_SORTING;
   }
   return {column, descending: parameters.get('order') !== 'ascending'};
@@ -65,47 +65,48 @@ function fragment(filter: Filter, sorting: Sorting): string {
   return parameters.toString();
 }
 
-function columns(): Column<Request>[] {
+function columns(severalSites: boolean): Column<Request>[] {
   const part = (id: string, title: string, hint: string, ns: (r: Request) => number | null) => ({
     id,
     title,
     hint,
-    width: 13,
+    width: 12,
     wide: true,
     number: true,
     value: ns,
     cell: (r: Request) => ms(ns(r)),
   });
+  const site: Column<Request> = {
+    id: 'site',
+    title: 'Site',
+    width: 18,
+    wide: true,
+    value: (r) => r.site,
+    cell: (r) => el('span', {title: r.site}, r.site),
+  };
   return [
     {
       id: 'start',
       title: 'Start',
-      width: 25,
+      width: 22,
       wide: true,
       value: (r) => r.start_us,
       cell: (r) => time(r.start_us, 3),
     },
-    {id: 'latency', title: 'Latency, ms', width: 14, number: true, value: (r) => r.latency_ns, cell: (r) => ms(r.latency_ns)},
+    {id: 'latency', title: 'Latency, ms', width: 13, number: true, value: (r) => r.latency_ns, cell: (r) => ms(r.latency_ns)},
     {
       id: 'split',
       title: 'On-CPU share',
       hint: 'Bar: on CPU, blocked, waiting for a CPU, waiting. Sorts by the share on CPU.',
-      width: 15,
+      width: 14,
       wide: true,
       value: (r) => (r.on_cpu_ns === null || r.latency_ns === 0 ? null : r.on_cpu_ns / r.latency_ns),
       cell: splitBar,
     },
     {id: 'method', title: 'Method', width: 9, value: (r) => r.method, cell: (r) => r.method},
-    {id: 'target', title: 'Target', width: 20, grow: true, value: (r) => r.target, cell: target},
-    {id: 'status', title: 'Status', width: 10, value: (r) => r.status, cell: status},
-    {
-      id: 'site',
-      title: 'Site',
-      width: 19,
-      wide: true,
-      value: (r) => r.site,
-      cell: (r) => el('span', {title: r.site}, r.site),
-    },
+    {id: 'target', title: 'Target', width: 26, grow: true, value: (r) => r.target, cell: target},
+    {id: 'status', title: 'Status', width: 9, value: (r) => r.status, cell: status},
+    ...(severalSites ? [site] : []),
     part('on_cpu', 'On CPU, ms', 'Running code', (r) => r.on_cpu_ns),
     part('blocked', 'Blocked, ms', 'Asleep: a lock, a file, a socket, a timer', (r) => r.blocked_ns),
     part('runqueue', 'Queued, ms', 'Ready to run, waiting for a CPU', (r) => r.runqueue_ns),
@@ -121,7 +122,7 @@ function columns(): Column<Request>[] {
     {
       id: 'samples',
       title: 'Samples',
-      width: 10,
+      width: 9,
       wide: true,
       number: true,
       value: (r) => r.samples,

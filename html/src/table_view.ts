@@ -23,6 +23,7 @@ export interface Sorting {
 
 const OVERSCAN = 12; // rows rendered beyond each edge
 const PRINTED_ROWS = 1000;
+const ASSUMED_ROW_HEIGHT = 31; // before the first row is measured; styles/table.css
 const NARROW = '(max-width: 45rem)';
 
 export class TableView<Row> {
@@ -49,7 +50,7 @@ export class TableView<Row> {
     this.table.append(el('caption', {class: 'hidden'}, label));
     this.element = el('div', {class: 'scroll', tabindex: '0', role: 'region', 'aria-label': label}, this.table);
     this.element.addEventListener('scroll', () => this.renderWindow(), {passive: true});
-    new ResizeObserver(() => this.renderWindow()).observe(this.element);
+    new ResizeObserver(() => this.resized()).observe(this.element);
     this.narrow.addEventListener('change', () => this.build());
     window.addEventListener('beforeprint', () => this.print(true));
     window.addEventListener('afterprint', () => this.print(false));
@@ -138,7 +139,7 @@ export class TableView<Row> {
     if (this.printing) {
       return [0, Math.min(this.shown.length, PRINTED_ROWS)];
     }
-    const height = this.rowHeight || 32;
+    const height = this.rowHeight || ASSUMED_ROW_HEIGHT;
     const first = Math.floor(this.element.scrollTop / height) - OVERSCAN;
     const last = Math.ceil((this.element.scrollTop + this.element.clientHeight) / height) + OVERSCAN;
     return [Math.max(0, first), Math.min(this.shown.length, Math.max(last, 3 * OVERSCAN))];
@@ -180,12 +181,19 @@ export class TableView<Row> {
     return row;
   }
 
+  // Once: heights of rendered rows differ by fractions of a pixel, which 100,000 rows multiply.
   private measure(): number {
     const row = this.rendered.values().next();
-    if (!row.done) {
-      this.rowHeight = row.value.getBoundingClientRect().height || this.rowHeight;
+    if (this.rowHeight === 0 && !row.done) {
+      this.rowHeight = row.value.getBoundingClientRect().height;
     }
     return this.rowHeight;
+  }
+
+  // The browser's zoom changes the height of a row, too.
+  private resized(): void {
+    this.rowHeight = 0;
+    this.renderWindow();
   }
 }
 
@@ -195,7 +203,7 @@ function spacer(): HTMLTableRowElement {
 
 function setHeight(row: HTMLTableRowElement, height: number): void {
   row.hidden = height === 0;
-  row.style.height = `${height}px`;
+  row.style.height = `${Math.round(height)}px`;
 }
 
 export function sorted<Row>(
