@@ -95,7 +95,7 @@ RingReader::RingReader(UniqueFd fd, const RingOwner& owner, const pinfo_ring_hea
       owner_(owner),
       data_bytes_(header.data_bytes),
       position_(header.tail),
-      head_(header.tail),
+      head_(header.head),
       this_boot_(ThisBoot(header.boot_id)),
       losses_(PINFO_RING_LOSS_KINDS) {}
 
