@@ -30,6 +30,8 @@ struct ServedRequest {
   std::string host;  // Host header or the absolute target's authority, lower case, no default port
   std::string protocol;
   std::string head;  // the request head as captured, for rules on headers
+  // False: head is but a beginning, and where protocol is empty target may be one too.
+  bool head_complete = true;
   int32_t status = 0;
   Outcome outcome = Outcome::kUnknown;
   int64_t start_ns = 0;
@@ -49,6 +51,14 @@ struct AssemblerOptions {
   // A response whose end its framing does not tell (until close, not HTTP) ends when this much
   // time has passed since its last byte.
   int64_t idle_ns = 1'000'000'000;
+  // Connections followed at once. Beyond it the one silent longest is forgotten: what is open on it
+  // is reported as kUnknown.
+  size_t max_connections = 65536;
+};
+
+struct AssemblerCounts {
+  uint64_t evicted_connections = 0;
+  uint64_t late_records = 0;  // of turns or connections that were over: ignored
 };
 
 class RequestAssembler {
@@ -67,6 +77,7 @@ class RequestAssembler {
   void Finish(int64_t now_ns);
 
   [[nodiscard]] size_t open_connections() const;
+  [[nodiscard]] const AssemblerCounts& counts() const;
 
  private:
   struct Impl;

@@ -1,0 +1,250 @@
+#include "collector/request/connection.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "collector/request/site.h"
+
+namespace pinfo {
+namespace {
+
+constexpr size_t kKeptCapacity = 8;  // of open_, on a connection that waits for its next request
+
+// Whether an unfinished beginning is HTTP is told by its answer; without one, by its look.
+void Decide(OpenRequest& open) {
+  if (open.undecided && open.request.status == 0) {
+    const bool answered = open.request.bytes_out > 0;
+    const std::string& head = open.request.head;
+    const bool letters =
+        std::all_of(head.begin(), head.end(), [](char c) { return c >= 'A' && c <= 'Z'; });
+    const bool line = open.method_known && !open.request.target.empty();
+    open.http = !answered && (line || letters);
+  }
+  open.undecided = false;
+}
+
+}  // namespace
+
+TurnRecord* Connection::FindOrAddTurn(uint32_t number) {
+  if (number <= settled_) {
+    return nullptr;
+  }
+  auto at = turns_.begin();
+  for (; at != turns_.end() && at->number <= number; ++at) {
+    if (at->number == number) {
+      return &*at;
+    }
+  }
+  // Before a turn that is being read nothing can be put any more.
+  if (at != turns_.end() && at->read) {
+    return nullptr;
+  }
+  return &*turns_.emplace(at, number);
+}
+
+void Connection::Learn(const pinfo_received& record) {
+  pid_ = Pid{record.header.pid};
+  if (transport_ != PINFO_TRANSPORT_UNKNOWN) {
+    return;
+  }
+  transport_ = record.transport;
+  established_ns_ = ToSigned(record.established_ns);
+  local_address_ = FormatAddress(transport_, record.local_address, record.local_port);
+  peer_address_ = FormatAddress(transport_, record.peer_address, record.peer_port);
+}
+
+bool Connection::OnReceived(const pinfo_received& record, std::string_view payload) {
+  if (upgraded_) {
+    return true;
+  }
+  TurnRecord* const turn = FindOrAddTurn(record.turn);
+  if (turn == nullptr || turn->read) {
+    return false;
+  }
+  Learn(record);
+  turn->Add(record, payload);
+  const auto first_is_answered = [this] {
+    return turns_.size() > 1 && turns_.front().read && open_count() == 0;
+  };
+  while (turns_.size() > 2 || first_is_answered()) {
+    SettleFront();
+  }
+  return true;
+}
+
+bool Connection::OnResponse(const pinfo_response& record, std::string_view payload) {
+  if (!upgraded_) {
+    TurnRecord* const turn = FindOrAddTurn(record.turn);
+    if (turn == nullptr) {
+      return false;
+    }
+    if (!pid_) {
+      pid_ = Pid{record.header.pid};
+    }
+    const bool rewind = turn->responded && turn->out_prefix.empty() && !payload.empty();
+    turn->Add(record, payload);
+    if (rewind) {
+      RereadOutgoing(*turn);
+    }
+    while (turns_.front().number != record.turn) {
+      SettleFront();
+    }
+    Activate(turns_.front());
+    ReadOutgoing(turns_.front());
+  }
+  if ((record.flags & PINFO_RESPONSE_CLOSED) != 0) {
+    End(ToSigned(record.header.time_ns),
+        (record.flags & PINFO_RESPONSE_RESET) != 0 ? EndCause::kReset : EndCause::kClosed);
+  } else if (lingering_) {
+    over_ = NothingOwed();
+  }
+  return true;
+}
+
+void Connection::OnClose(const pinfo_close& record) {
+  if (lingering_) {
+    return;
+  }
+  if (!turns_.empty() && turns_.back().number == record.turn && !turns_.back().read) {
+    turns_.back().bytes_in =
+        std::clamp<uint64_t>(record.bytes_in, turns_.back().bytes_in, kMaxFigure);
+  }
+  if (turns_.size() == 1) {
+    Activate(turns_.front());
+    ReadOutgoing(turns_.front());
+  }
+  lingering_ = true;
+  closed_ns_ = ToSigned(record.header.time_ns);
+  close_cause_ = (record.flags & PINFO_CLOSE_RESET) != 0 ? EndCause::kReset : EndCause::kClosed;
+  over_ = NothingOwed();
+}
+
+bool Connection::NothingOwed() const {
+  const bool read = turns_.empty() || (turns_.size() == 1 && turns_.front().read);
+  return upgraded_ || (read && open_count() == 0 && carry_.bytes.empty());
+}
+
+void Connection::End(int64_t now_ns, EndCause cause) {
+  while (!turns_.empty()) {
+    Activate(turns_.front());
+    if (!carry_.bytes.empty() && turns_.size() == 1) {
+      OpenCarry(turns_.front());
+    }
+    SettleFront();
+  }
+  if (lingering_) {
+    now_ns = closed_ns_;
+    cause = close_cause_;
+  }
+  EndOpen(now_ns, cause);
+  over_ = true;
+}
+
+void Connection::Activate(TurnRecord& turn) {
+  if (turn.read || upgraded_) {
+    return;
+  }
+  turn.read = true;
+  out_at_ = 0;
+  reported_in_turn_ = 0;
+  unseen_in_turn_ = false;
+  // A connection that was silent this long has answered what it had to answer.
+  if (unpaired_ && turn.start_ns - last_activity_ns_ >= options_->idle_ns) {
+    unpaired_ = false;
+  }
+  last_activity_ns_ = std::max(last_activity_ns_, turn.start_ns);
+  if (settled_ != 0 && turn.number != settled_ + 1) {  // whole turns are missing
+    unpaired_ |= pipelined_;
+    EndOpen(turn.start_ns, EndCause::kLost);
+    body_.kind = http_seen_ ? PendingBody::Kind::kUnknown : PendingBody::Kind::kNone;
+    carry_ = {};
+  }
+  ReadIncoming(turn);
+}
+
+void Connection::SettleFront() {
+  TurnRecord& turn = turns_.front();
+  Activate(turn);
+  ReadOutgoing(turn);
+  settled_ = turn.number;
+  settled_responded_ = turn.responded;
+  turns_.erase(turns_.begin());
+}
+
+void Connection::EndOpen(int64_t now_ns, EndCause cause) {
+  const bool alone = open_count() == 1;
+  while (open_count() > 0) {
+    OpenRequest& open = front();
+    Decide(open);
+    if (open.request.bytes_out == 0) {
+      open.request.end_ns = now_ns;
+    }
+    Report(open, unpaired_ && !open.partial ? Outcome::kUnknown : OutcomeAt(open, cause, alone));
+    PopFront();
+  }
+}
+
+int64_t Connection::Deadline() const {
+  if (lingering_) {
+    return closed_ns_ + options_->idle_ns;
+  }
+  if (open_count() == 0) {
+    return 0;
+  }
+  const OpenRequest& open = open_[first_open_];
+  const bool unframed =
+      open.state == ResponseState::kChunked || open.state == ResponseState::kUnframed;
+  return unframed ? open.request.end_ns + options_->idle_ns : 0;
+}
+
+void Connection::OnDeadline(int64_t now_ns) {
+  const int64_t deadline = Deadline();
+  if (deadline == 0 || now_ns < deadline) {
+    return;
+  }
+  if (lingering_) {
+    End(closed_ns_, close_cause_);
+    return;
+  }
+  const bool shared = open_count() > 1;
+  EndOpen(now_ns, EndCause::kIdle);
+  unpaired_ |= shared;
+}
+
+void Connection::Report(OpenRequest& open, Outcome outcome) {
+  ++reported_in_turn_;
+  ServedRequest& request = open.request;
+  if (!open.http) {
+    if (!options_->turns) {
+      return;
+    }
+    request.method = "TURN";
+    request.target.clear();
+  }
+  request.connection = id_;
+  request.outcome = outcome;
+  request.transport = transport_;
+  request.local_address = local_address_;
+  request.peer_address = peer_address_;
+  request.end_ns = std::max(request.end_ns, request.start_ns);
+  if (request.first_out_ns != 0) {
+    request.first_out_ns = std::clamp(request.first_out_ns, request.start_ns, request.end_ns);
+  }
+  if (request.bytes_out == 0) {
+    request.end_tid = request.begin_tid;
+  }
+  (*output_)(std::move(request));
+}
+
+void Connection::PopFront() {
+  if (++first_open_ < open_.size()) {
+    return;
+  }
+  open_.clear();
+  first_open_ = 0;
+  if (open_.capacity() > kKeptCapacity) {
+    open_.shrink_to_fit();
+  }
+}
+
+}  // namespace pinfo

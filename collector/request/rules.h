@@ -1,0 +1,47 @@
+// Which requests are profiled: the rule of --profile and the filters beside it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "collector/base/result.h"
+#include "collector/request/assembler.h"
+
+namespace pinfo {
+
+// A shell-like pattern over the whole text: * any bytes ('/' too), ? one byte, \ takes the next
+// literally; a pattern "PATH/**" also matches PATH itself.
+bool GlobMatches(std::string_view pattern, std::string_view text);
+
+struct ProfileFilters {
+  std::vector<std::string> match;        // globs over the target's path; empty: every path
+  std::vector<std::string> exclude;      // globs over the target's path, stronger than match
+  std::vector<std::string> skip_header;  // requests that carry one of these fields
+};
+
+// Pure apart from the count that 1/N needs. Belongs to one thread.
+class ProfileRule {
+ public:
+  // rule: "all", "none", "1/N" (the first, the (N+1)th ... of the requests that pass the filters),
+  // "slow=DURATION" (at least that long) or "failed" (status 5xx, or aborted). Fails with a message
+  // that names the text it could not read.
+  static Result<ProfileRule> Parse(std::string_view rule, ProfileFilters filters);
+
+  // Whether the request is to be profiled. Requests whose start was not seen (kPartial) never are.
+  bool Wants(const ServedRequest& request);
+
+ private:
+  enum class Kind : uint8_t { kAll, kNone, kOneIn, kSlow, kFailed };
+  ProfileRule() = default;
+  [[nodiscard]] bool PassesFilters(const ServedRequest& request) const;
+
+  Kind kind_ = Kind::kAll;
+  uint64_t one_in_ = 1;
+  uint64_t seen_ = 0;
+  int64_t slow_ns_ = 0;
+  ProfileFilters filters_;
+};
+
+}  // namespace pinfo
