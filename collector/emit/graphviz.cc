@@ -48,9 +48,13 @@ class MessageCapture {
   agusererrf handler_;
 };
 
-struct FreeContext {
-  void operator()(GVC_t* context) const { gvFreeContext(context); }
-};
+// One context for the life of the process, never freed: Graphviz 2.42.2's pango plug-in remembers
+// the last font by a pointer into the context, and reads it on the next graph.
+GVC_t* Context() {
+  static GVC_t* const context = gvContext();
+  return context;
+}
+
 struct CloseGraph {
   void operator()(Agraph_t* graph) const { agclose(graph); }
 };
@@ -94,7 +98,7 @@ Result<std::string> RenderDot(const std::string& dot, GraphFormat format) {
     return Fail("cannot draw the graph: its text has a NUL in it");
   }
   const MessageCapture capture;
-  const std::unique_ptr<GVC_t, FreeContext> context(gvContext());
+  GVC_t* const context = Context();
   if (context == nullptr) {
     return Fail("cannot start Graphviz");
   }
@@ -102,13 +106,13 @@ Result<std::string> RenderDot(const std::string& dot, GraphFormat format) {
   if (graph == nullptr) {
     return Fail(fmt::format("cannot draw the graph: it is not DOT ({})", capture.OneLine()));
   }
-  const Layout layout(context.get(), graph.get());
+  const Layout layout(context, graph.get());
   if (!layout.done()) {
     return Fail(fmt::format("cannot lay the graph out ({})", capture.OneLine()));
   }
   char* data = nullptr;
   unsigned int size = 0;
-  const int failed = gvRenderData(context.get(), graph.get(), FormatName(format), &data, &size);
+  const int failed = gvRenderData(context, graph.get(), FormatName(format), &data, &size);
   const std::unique_ptr<char, FreeRendered> rendered(data);
   if (failed != 0 || rendered == nullptr) {
     return Fail(

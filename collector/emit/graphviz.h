@@ -16,8 +16,7 @@ namespace pinfo {
 
 enum class GraphFormat : uint8_t { kSvg, kPng };
 
-// The whole picture as bytes. Text that is no DOT fails
-// with Graphviz's own message.
+// The whole picture as bytes. Text that is no DOT fails with Graphviz's own message.
 Result<std::string> RenderDot(const std::string& dot, GraphFormat format);
 
 }  // namespace pinfo

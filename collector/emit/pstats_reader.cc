@@ -17,8 +17,10 @@
 namespace pinfo {
 namespace {
 
-// 30 years: what is beyond is no measurement, and within it nanoseconds fit 64 bits.
-constexpr double kMaxSeconds = 1e9;
+// 300 years, just beyond what 64 bits of nanoseconds hold: more is no measurement, while a sum that
+// saturated must still be readable from the file it was written to.
+constexpr double kMaxSeconds = 1e10;
+constexpr double kMaxNs = 9.2e18;
 // Names that refer to one string over and over are copied for each function: a bound for files made
 // to exploit that. Real profiles stay far below (a name a function, some hundred bytes each).
 constexpr size_t kMaxNameBytes = size_t{256} << 20;
@@ -43,7 +45,7 @@ std::optional<int64_t> AsNs(const MarshalValue& value) {
   if (!(std::abs(number) <= kMaxSeconds)) {
     return std::nullopt;
   }
-  return std::llround(number * 1e9);
+  return std::llround(std::clamp(number * 1e9, -kMaxNs, kMaxNs));
 }
 
 bool IsPinfoFrame(const Function& function) {
