@@ -2,7 +2,7 @@
 // so that text keeps its size.
 import {Bin} from './data';
 import {Child, el, svg} from './dom';
-import {clock, count, day, duration, time} from './format';
+import {count, day, duration, minute, time} from './format';
 
 const HEIGHT = 130;
 const LEFT = 64;
@@ -104,7 +104,7 @@ function timeTicks({bins, width}: Scale): {x: number; text: string; anchor: stri
     const us = bins[index]?.start_us ?? 0;
     ticks.push({
       x: LEFT + index * (width / bins.length),
-      text: severalDays ? `${day(us)} ${clock(us)}` : clock(us),
+      text: severalDays ? `${day(us)} ${minute(us)}` : minute(us),
       anchor: index === 0 ? 'start' : index + step / 2 > bins.length ? 'end' : 'middle',
     });
   }

@@ -81,19 +81,19 @@ export function day(us: number): string {
   return `${date.getFullYear()}-${pad(date.getMonth() + 1)}-${pad(date.getDate())}`;
 }
 
-export function clock(us: number): string {
+export function minute(us: number): string {
   const date = new Date(us / 1000);
   return `${pad(date.getHours())}:${pad(date.getMinutes())}`;
 }
 
+export function clock(us: number, fraction = 0): string {
+  const part = fraction === 0 ? '' : `.${pad(us % 1e6, 6).slice(0, fraction)}`;
+  return `${minute(us)}:${pad(new Date(us / 1000).getSeconds())}${part}`;
+}
+
 // In the reader's time zone, which the page's footer names.
 export function time(us: number | null, fraction = 0): string {
-  if (us === null) {
-    return UNKNOWN;
-  }
-  const seconds = pad(new Date(us / 1000).getSeconds());
-  const part = fraction === 0 ? '' : `.${pad(us % 1e6, 6).slice(0, fraction)}`;
-  return `${day(us)} ${clock(us)}:${seconds}${part}`;
+  return us === null ? UNKNOWN : `${day(us)} ${clock(us, fraction)}`;
 }
 
 export function timeZone(): string {

@@ -128,6 +128,7 @@ function sessionTable(sessions: Session[]): HTMLElement {
       id: 'end',
       title: 'End',
       width: 21,
+      wide: true,
       value: (s) => s.end_us,
       cell: (s) => (s.end_us === null ? 'not ended' : time(s.end_us)),
     },

@@ -38,7 +38,7 @@ export function processTable(processes: Process[]): HTMLElement {
       value: (p) => p.argv,
       cell: (p) => el('span', {title: `${p.argv}\nin ${p.cwd}`}, p.argv),
     },
-    {id: 'start', title: 'Start', width: 19, value: (p) => p.start_us, cell: (p) => time(p.start_us)},
+    {id: 'start', title: 'Start', width: 19, wide: true, value: (p) => p.start_us, cell: (p) => time(p.start_us)},
     {id: 'state', title: 'State', width: 15, wide: true, value: state, cell: state},
     {id: 'mode', title: 'Seen by', width: 9, wide: true, value: (p) => p.mode, cell: (p) => p.mode},
     {id: 'requests', title: 'Requests', width: 11, number: true, value: (p) => p.requests, cell: (p) => count(p.requests)},

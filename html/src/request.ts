@@ -2,7 +2,7 @@
 // to its files are there too, because only the writer knows which of them exist.
 import {data, ProfileFunction, RequestPage} from './data';
 import {el, figures, section} from './dom';
-import {bytes, count, duration, ms, percent, plural, time, UNKNOWN} from './format';
+import {bytes, clock, count, day, duration, ms, percent, plural, UNKNOWN} from './format';
 import {Column, TableView} from './table_view';
 import {splitBar, splitLegend} from './time_split';
 
@@ -27,7 +27,7 @@ function summary(page: RequestPage): HTMLElement {
   return figures([
     ['Latency', duration(request.latency_ns)],
     ['Status', status],
-    ['Start', time(request.start_us, 6)],
+    ['Start', clock(request.start_us, 6), day(request.start_us)],
     ['Site', request.site === '' ? UNKNOWN : request.site],
     ['Route', request.route === '' ? UNKNOWN : request.route],
     ['Protocol', page.protocol === '' ? UNKNOWN : page.protocol],

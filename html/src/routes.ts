@@ -32,7 +32,7 @@ export function routeTable(routes: Route[]): HTMLElement {
     {
       id: 'route',
       title: 'Route',
-      width: 22,
+      width: 16,
       grow: true,
       value: (row) => row.route,
       cell: (row) => el('a', {href: requestsOf(row), title: row.route}, row.route === '' ? '(none)' : row.route),
@@ -57,6 +57,7 @@ export function routeTable(routes: Route[]): HTMLElement {
       id: 'failed',
       title: 'Failed',
       width: 9,
+      wide: true,
       number: true,
       value: (row) => (row.latency.count > 0 ? row.latency.failed / row.latency.count : 0),
       cell: (row) =>
