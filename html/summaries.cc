@@ -9,6 +9,7 @@
 #include <fnmatch.h>
 #include <sys/wait.h>
 
+#include "collector/store/loss.h"
 #include "html/data_script.h"
 #include "html/mask.h"
 #include "html/request_json.h"
@@ -30,41 +31,12 @@ nlohmann::json LatencyJson(const LatencySummary& latency) {
   };
 }
 
-// Completes "Lost: N ...".
-const char* LossText(enum pinfo_loss_kind kind) {
-  switch (kind) {
-    case PINFO_LOSS_RING_RECEIVED:
-      return "beginnings of requests (the ring was full)";
-    case PINFO_LOSS_RING_RESPONSE:
-      return "responses (the ring was full)";
-    case PINFO_LOSS_RING_SAMPLE:
-      return "stack samples (the ring was full)";
-    case PINFO_LOSS_RING_OTHER:
-      return "process and connection events (the ring was full)";
-    case PINFO_LOSS_CONNECTION_MAP:
-      return "connections (no room for their state)";
-    case PINFO_LOSS_THREAD_MAP:
-      return "threads (no room for their state)";
-    case PINFO_LOSS_STACK_READ:
-      return "stacks of samples (their memory could not be read)";
-    case PINFO_LOSS_MALFORMED:
-      return "records (they could not be decoded)";
-    case PINFO_LOSS_DAMAGED_RING:
-      return "bytes (in a damaged ring or recording)";
-    case PINFO_LOSS_PROFILE_RATE:
-      return "profiles of requests (the profile rate was used up)";
-    case PINFO_LOSS_KIND_COUNT:
-      break;
-  }
-  return "records of an unknown kind";
-}
-
 nlohmann::json LossesJson(const std::array<int64_t, PINFO_LOSS_KIND_COUNT>& lost) {
   nlohmann::json losses = nlohmann::json::array();
   for (size_t kind = 0; kind < lost.size(); ++kind) {
     if (lost[kind] != 0) {
       losses.push_back(
-          {{"what", LossText(static_cast<enum pinfo_loss_kind>(kind))}, {"count", lost[kind]}});
+          {{"what", LossName(static_cast<pinfo_loss_kind>(kind))}, {"count", lost[kind]}});
     }
   }
   return losses;

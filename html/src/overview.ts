@@ -83,7 +83,7 @@ function completeness(overview: Overview): HTMLElement {
   const items = [
     losses.length === 0
       ? 'Nothing was lost: no record was dropped.'
-      : `Lost: ${losses.map(({what, count: lost}) => `${count(lost)} ${what}`).join('; ')}.`,
+      : `${losses.map(({what, count: lost}) => `${count(lost)} ${what}`).join('; ')}.`,
     samples === 0
       ? 'No stacks were sampled.'
       : `${count(unattributed)} of ${plural(samples, 'stack sample')} (${percent(unattributed, samples)}) ` +

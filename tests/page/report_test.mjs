@@ -52,7 +52,7 @@ function shot(page, name, fullPage = true) {
 async function checkOverview(page, root) {
   await page.goto(`${root}/index.html`);
   assert.match(await page.textContent('main'), /120,000 requests at 1 site from 5 processes/);
-  assert.match(await page.textContent('main'), /Lost: 12 stack samples/);
+  assert.match(await page.textContent('main'), /12 stack samples lost/);
   assert.match(await page.textContent('main'), /2,204 of 48,211 stack samples \(4\.6%\) belong to no request/);
   assert.equal(await page.locator('.chart svg').count(), 2);
   assert.equal(await page.locator('.chart .bar').count(), 60);

@@ -65,7 +65,7 @@ TEST(OverviewDataTest, NamesEveryLoss) {
   ASSERT_EQ(losses.size(), static_cast<size_t>(PINFO_LOSS_KIND_COUNT));
   for (const nlohmann::json& loss : losses) {
     EXPECT_EQ(loss["count"], 3);
-    EXPECT_THAT(loss["what"].get<std::string>(), testing::Not(testing::HasSubstr("unknown")));
+    EXPECT_THAT(loss["what"].get<std::string>(), testing::Not(testing::IsEmpty()));
   }
 }
 
