@@ -1,33 +1,45 @@
 #include "collector/store/loss.h"
 
 namespace pinfo {
+namespace {
 
-const char* LossName(pinfo_loss_kind kind) {
+struct Names {
+  const char* key;
+  const char* name;
+};
+
+Names NamesOf(pinfo_loss_kind kind) {
   switch (kind) {
     case PINFO_LOSS_RING_RECEIVED:
-      return "request beginnings lost, the ring was full";
+      return {"ring_received", "request beginnings lost, the ring was full"};
     case PINFO_LOSS_RING_RESPONSE:
-      return "responses lost, the ring was full";
+      return {"ring_response", "responses lost, the ring was full"};
     case PINFO_LOSS_RING_SAMPLE:
-      return "stack samples lost, the ring was full";
+      return {"ring_sample", "stack samples lost, the ring was full"};
     case PINFO_LOSS_RING_OTHER:
-      return "process and connection events lost, the ring was full";
+      return {"ring_other", "process and connection events lost, the ring was full"};
     case PINFO_LOSS_CONNECTION_MAP:
-      return "connections not timed, no room for their state";
+      return {"connection_map", "connections not timed, no room for their state"};
     case PINFO_LOSS_THREAD_MAP:
-      return "threads not timed, no room for their state";
+      return {"thread_map", "threads not timed, no room for their state"};
     case PINFO_LOSS_STACK_READ:
-      return "stack samples without a stack, its memory could not be read";
+      return {"stack_read", "stack samples without a stack, its memory could not be read"};
     case PINFO_LOSS_MALFORMED:
-      return "records that could not be decoded";
+      return {"malformed", "records dropped, they could not be decoded"};
     case PINFO_LOSS_DAMAGED_RING:
-      return "damaged rings or recordings";
+      return {"damaged_ring", "bytes skipped in damaged rings or recordings"};
     case PINFO_LOSS_PROFILE_RATE:
-      return "requests not profiled, the profile rate was used up";
+      return {"profile_rate", "requests not profiled, the profile rate was used up"};
     case PINFO_LOSS_KIND_COUNT:
       break;
   }
-  return "unknown losses";
+  return {"unknown", "losses of a kind this pinfo does not know"};
 }
+
+}  // namespace
+
+const char* LossName(pinfo_loss_kind kind) { return NamesOf(kind).name; }
+
+const char* LossKey(pinfo_loss_kind kind) { return NamesOf(kind).key; }
 
 }  // namespace pinfo
