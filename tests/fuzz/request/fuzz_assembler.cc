@@ -3,6 +3,7 @@
 //
 // Input: a byte that chooses the record, a byte of connection and turn, 8 bytes of figures, a
 // length byte and so many bytes of payload; again and again.
+#include <algorithm>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
@@ -47,8 +48,7 @@ void Feed(pinfo::RequestAssembler& assembler, T record, std::string_view payload
   record.header.size = static_cast<pinfo_u32>(sizeof record + payload.size());
   std::vector<uint64_t> words((record.header.size + 7) / 8);
   std::memcpy(words.data(), &record, sizeof record);
-  std::memcpy(reinterpret_cast<char*>(words.data()) + sizeof record, payload.data(),
-              payload.size());
+  std::copy(payload.begin(), payload.end(), reinterpret_cast<char*>(words.data()) + sizeof record);
   const auto view = pinfo::DecodeRecord(std::as_bytes(std::span(words)));
   Require(view.has_value());
   assembler.OnRecord(*view);

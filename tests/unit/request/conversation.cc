@@ -14,7 +14,7 @@ void StoredRecord::Store(const void* record, size_t size, std::string_view paylo
   words_.resize((size + payload.size() + 7) / 8);
   auto* const bytes = reinterpret_cast<char*>(words_.data());
   std::memcpy(bytes, record, size);
-  std::memcpy(bytes + size, payload.data(), payload.size());
+  std::copy(payload.begin(), payload.end(), bytes + size);
   const auto total = static_cast<pinfo_u32>(size + payload.size());
   std::memcpy(bytes, &total, sizeof total);
 }
