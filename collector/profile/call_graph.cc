@@ -60,7 +60,7 @@ class TreeFolder {
         sums_(SumSubtrees(nodes_)),
         first_child_(nodes_.size(), kNone),
         next_sibling_(nodes_.size(), kNone),
-        function_of_(tree.functions().size()),
+        function_of_(tree.functions().size(), kNone),
         edge_of_(nodes_.size(), kNoEdge) {
     AddFunctions(tree);
     for (size_t i = nodes_.size(); i-- > 1;) {
@@ -86,7 +86,7 @@ class TreeFolder {
   }
 
  private:
-  static constexpr CallTree::NodeIndex kNone = std::numeric_limits<CallTree::NodeIndex>::max();
+  static constexpr uint32_t kNone = std::numeric_limits<uint32_t>::max();
   static constexpr size_t kNoEdge = std::numeric_limits<size_t>::max();
 
   // Only functions that are on a stack, in the order of the nodes; different functions of the tree
@@ -94,7 +94,9 @@ class TreeFolder {
   void AddFunctions(const CallTree& tree) {
     for (size_t i = 1; i < nodes_.size(); ++i) {
       const CallTree::FunctionIndex function = nodes_[i].function;
-      function_of_[function] = builder_.AddFunction(tree.functions()[function]);
+      if (function_of_[function] == kNone) {
+        function_of_[function] = builder_.AddFunction(tree.functions()[function]);
+      }
       if (nodes_[i].parent != CallTree::kRoot) {
         edge_of_[i] = builder_.AddEdge(function_of_[nodes_[nodes_[i].parent].function],
                                        function_of_[function]);
