@@ -1,8 +1,10 @@
 #include "collector/stack/debug_info.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <map>
 #include <optional>
+#include <unordered_map>
 
 #include <dwarf.h>
 #include <elfutils/libdw.h>
@@ -64,16 +66,49 @@ class RangeIndex {
 
 std::string Text(const char* text) { return text == nullptr ? std::string() : text; }
 
-std::string NameOf(Dwarf_Die& die) {
+bool MayContainFunctions(int tag) {
+  return tag == DW_TAG_namespace || tag == DW_TAG_class_type || tag == DW_TAG_structure_type ||
+         tag == DW_TAG_union_type || tag == DW_TAG_module;
+}
+
+std::string LinkageNameOf(Dwarf_Die& die) {
   for (const unsigned attribute_name : {DW_AT_linkage_name, DW_AT_MIPS_linkage_name}) {
     Dwarf_Attribute attribute;
     if (::dwarf_attr_integrate(&die, attribute_name, &attribute) != nullptr) {
-      if (const char* name = ::dwarf_formstring(&attribute)) {
-        return name;
-      }
+      return Text(::dwarf_formstring(&attribute));
     }
   }
-  return Text(::dwarf_diename(&die));
+  return {};
+}
+
+// The entry that stands among the namespaces and classes a function belongs to: inlined and
+// out-of-line copies refer to it.
+Dwarf_Die DeclarationOf(Dwarf_Die die) {
+  for (const unsigned reference : {DW_AT_abstract_origin, DW_AT_specification}) {
+    Dwarf_Attribute attribute;
+    Dwarf_Die target;
+    if (::dwarf_attr(&die, reference, &attribute) != nullptr &&
+        ::dwarf_formref_die(&attribute, &target) != nullptr) {
+      die = target;
+    }
+  }
+  return die;
+}
+
+// "outer::(anonymous namespace)::Class::": what a linkage name would say before the name.
+std::string ScopesOf(Dwarf_Die& declaration) {
+  Dwarf_Die* scopes = nullptr;
+  const int count = ::dwarf_getscopes_die(&declaration, &scopes);
+  std::string prefix;
+  for (int i = 1; i < count; ++i) {
+    const int tag = ::dwarf_tag(&scopes[i]);
+    if (MayContainFunctions(tag)) {
+      const std::string name = Text(::dwarf_diename(&scopes[i]));
+      prefix = (name.empty() ? "(anonymous namespace)" : name) + "::" + prefix;
+    }
+  }
+  std::free(scopes);
+  return prefix;
 }
 
 int32_t NumberOf(Dwarf_Die& die, unsigned attribute_name) {
@@ -112,11 +147,6 @@ SourceLine CallOf(Dwarf_Die& unit, Dwarf_Die& inlined) {
     at.file = Text(::dwarf_filesrc(files, file, nullptr, nullptr));
   }
   return at;
-}
-
-bool MayContainFunctions(int tag) {
-  return tag == DW_TAG_namespace || tag == DW_TAG_class_type || tag == DW_TAG_structure_type ||
-         tag == DW_TAG_union_type || tag == DW_TAG_module;
 }
 
 void IndexFunctions(Dwarf_Die& parent, int depth, RangeIndex& index) {
@@ -159,7 +189,35 @@ void CollectInlined(Dwarf_Die& parent, Dwarf_Addr address, std::vector<Dwarf_Die
   }
 }
 
-SourceFrame FrameOf(Dwarf_Die& die, const SourceLine& at, bool inlined) {
+}  // namespace
+
+struct DebugInfo::Impl {
+  std::unique_ptr<Elf, EndElf> elf;
+  std::unique_ptr<Dwarf, EndDwarf> dwarf;
+  RangeIndex units;
+  std::map<Dwarf_Off, RangeIndex> functions;         // of the units looked into so far
+  std::unordered_map<Dwarf_Off, std::string> names;  // by declaration
+
+  void IndexUnits();
+  const RangeIndex& FunctionsOf(Dwarf_Off unit_offset, Dwarf_Die& unit);
+  const std::string& NameOf(Dwarf_Die& die);
+  SourceFrame FrameOf(Dwarf_Die& die, const SourceLine& at, bool inlined);
+};
+
+// C++ functions that no linker sees have no linkage name: namespaces and classes are put in front.
+const std::string& DebugInfo::Impl::NameOf(Dwarf_Die& die) {
+  Dwarf_Die declaration = DeclarationOf(die);
+  const auto [slot, is_new] = names.try_emplace(::dwarf_dieoffset(&declaration));
+  if (is_new) {
+    slot->second = LinkageNameOf(die);
+    if (const char* name = ::dwarf_diename(&die); slot->second.empty() && name != nullptr) {
+      slot->second = ScopesOf(declaration) + name;
+    }
+  }
+  return slot->second;
+}
+
+SourceFrame DebugInfo::Impl::FrameOf(Dwarf_Die& die, const SourceLine& at, bool inlined) {
   SourceFrame frame;
   frame.name = NameOf(die);
   frame.inlined = inlined;
@@ -175,18 +233,6 @@ SourceFrame FrameOf(Dwarf_Die& die, const SourceLine& at, bool inlined) {
   frame.line = at.file == frame.file ? at.line : 0;
   return frame;
 }
-
-}  // namespace
-
-struct DebugInfo::Impl {
-  std::unique_ptr<Elf, EndElf> elf;
-  std::unique_ptr<Dwarf, EndDwarf> dwarf;
-  RangeIndex units;
-  std::map<Dwarf_Off, RangeIndex> functions;  // of the units looked into so far
-
-  void IndexUnits();
-  const RangeIndex& FunctionsOf(Dwarf_Off unit_offset, Dwarf_Die& unit);
-};
 
 void DebugInfo::Impl::IndexUnits() {
   Dwarf_CU* unit = nullptr;
@@ -247,10 +293,10 @@ std::vector<SourceFrame> DebugInfo::Find(uint64_t address) {
   std::vector<SourceFrame> frames;
   SourceLine at = LineAt(unit, address);
   for (auto die = inlined.rbegin(); die != inlined.rend(); ++die) {
-    frames.push_back(FrameOf(*die, at, true));
+    frames.push_back(impl_->FrameOf(*die, at, true));
     at = CallOf(unit, *die);
   }
-  frames.push_back(FrameOf(function, at, false));
+  frames.push_back(impl_->FrameOf(function, at, false));
   return frames;
 }
 

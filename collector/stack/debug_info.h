@@ -12,7 +12,7 @@
 namespace pinfo {
 
 struct SourceFrame {
-  std::string name;  // linkage name where there is one; empty where unknown
+  std::string name;  // linkage name, otherwise with its scopes; empty where unknown
   std::string file;  // where the function is declared
   int32_t function_line = 0;
   int32_t line = 0;  // where it was executing; 0 where that is not in file, or unknown

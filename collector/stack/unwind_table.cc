@@ -72,10 +72,18 @@ bool IsValid(const UnwindRule& rule) {
          std::all_of(rule.saved.begin(), rule.saved.end(), valid);
 }
 
+uint32_t ChecksumOf(std::span<const std::byte> bytes) {
+  return static_cast<uint32_t>(
+      ::crc32_z(0, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size()));
+}
+
 template <typename T>
-void Append(std::vector<std::byte>& bytes, const T* values, size_t count) {
-  const auto* begin = reinterpret_cast<const std::byte*>(values);
-  bytes.insert(bytes.end(), begin, begin + count * sizeof(T));
+void Append(std::vector<std::byte>& bytes, std::span<const T> values) {
+  const size_t before = bytes.size();
+  bytes.resize(before + values.size_bytes());
+  if (!values.empty()) {
+    std::memcpy(bytes.data() + before, values.data(), values.size_bytes());
+  }
 }
 
 template <typename T>
@@ -191,24 +199,21 @@ size_t UnwindTable::CountRows(CfaKind kind) const {
 }
 
 std::vector<std::byte> UnwindTable::ToBytes(uint64_t key) const {
-  std::vector<std::byte> body;
-  Append(body, rules_.data(), rules_.size());
-  Append(body, starts_.data(), starts_.size());
-  Append(body, rule_of_row_.data(), rule_of_row_.size());
-  const TableHeader header{
+  TableHeader header{
       .magic = kMagic,
       .key = key,
       .base = base_,
       .rows = static_cast<uint32_t>(starts_.size()),
       .rules = static_cast<uint32_t>(rules_.size()),
-      .checksum = static_cast<uint32_t>(
-          ::crc32_z(0, reinterpret_cast<const Bytef*>(body.data()), body.size())),
+      .checksum = 0,
       .reserved = 0,
   };
-  std::vector<std::byte> bytes;
-  bytes.reserve(sizeof(header) + body.size());
-  Append(bytes, &header, 1);
-  bytes.insert(bytes.end(), body.begin(), body.end());
+  std::vector<std::byte> bytes(sizeof(header));
+  Append(bytes, std::span<const UnwindRule>(rules_));
+  Append(bytes, std::span<const uint32_t>(starts_));
+  Append(bytes, std::span<const uint16_t>(rule_of_row_));
+  header.checksum = ChecksumOf(std::span(bytes).subspan(sizeof(header)));
+  std::memcpy(bytes.data(), &header, sizeof(header));
   return bytes;
 }
 

@@ -22,7 +22,9 @@ class UnwindTable {
 
   // nullopt where bytes are not what ToBytes wrote, whole and undamaged, for the same key.
   static std::optional<UnwindTable> FromBytes(std::span<const std::byte> bytes, uint64_t key);
-  // Format: docs/formats.md. key is stored with it: it tells the file's contents from others'.
+  // A header (magic "pinfoUT1", key, base address, counts of rows and rules, CRC-32 of the rest),
+  // then the rules, the rows' addresses and the rows' rule numbers, as they are in memory. key
+  // tells this file's contents from others'.
   [[nodiscard]] std::vector<std::byte> ToBytes(uint64_t key) const;
 
   // The rule at an address of the ELF file; nullptr where nothing covers it.

@@ -1,0 +1,192 @@
+// ELF files, their unwind tables and the cache of these, with whole and with damaged files.
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "collector/stack/elf_file.h"
+#include "collector/stack/root_open.h"
+#include "collector/stack/symbol_table.h"
+#include "collector/stack/table_cache.h"
+#include "collector/stack/unwind_table.h"
+
+namespace pinfo {
+namespace {
+
+constexpr const char* kLoader = "/lib64/ld-linux-x86-64.so.2";
+constexpr const char* kLibc = "/lib/x86_64-linux-gnu/libc.so.6";
+
+std::vector<std::byte> ReadFile(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  const std::string text((std::istreambuf_iterator<char>(in)), {});
+  const auto bytes = std::as_bytes(std::span(text));
+  return {bytes.begin(), bytes.end()};
+}
+
+// Everything that reads a file, at addresses all over it. Returns a figure that depends on it all.
+size_t ReadEverything(std::vector<std::byte> bytes) {
+  const auto file = ElfFile::FromBytes(std::move(bytes), "damaged");
+  if (!file) {
+    return 0;
+  }
+  const UnwindTable table = UnwindTable::Build(**file);
+  SymbolTable symbols;
+  symbols.Add(**file);
+  symbols.Finish();
+  size_t found = table.row_count();
+  for (uint64_t address = 0; address < 0x40000; address += 0x333) {
+    found += table.Find(address) != nullptr ? 1 : 0;
+    found += symbols.Find(address).has_value() ? 1 : 0;
+  }
+  return found;
+}
+
+class ElfTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::string pattern = testing::TempDir() + "/pinfo-elf-XXXXXX";
+    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
+    directory_ = pattern;
+  }
+  void TearDown() override { std::filesystem::remove_all(directory_); }
+  std::filesystem::path directory_;
+};
+
+TEST_F(ElfTest, ReadsARealLibrary) {
+  const auto file = ElfFile::Open("", kLibc);
+  ASSERT_TRUE(file) << file.error().message;
+  EXPECT_EQ((*file)->build_id().size(), 40u);
+  ASSERT_NE((*file)->FindSection(".text"), nullptr);
+  const ElfSection& text = *(*file)->FindSection(".text");
+  EXPECT_TRUE((*file)->IsExecutable(text.address));
+  EXPECT_EQ((*file)->AddressOfOffset(text.file_offset), text.address);
+  EXPECT_EQ((*file)->OffsetOfAddress(text.address), text.file_offset);
+  EXPECT_FALSE((*file)->AddressOfOffset(~uint64_t{0}));
+}
+
+TEST_F(ElfTest, RefusesWhatIsNoElfFile) {
+  EXPECT_FALSE(ElfFile::Open("", "/dev/null"));
+  EXPECT_FALSE(ElfFile::Open("", "/no/such/file"));
+  EXPECT_FALSE(ElfFile::FromBytes({}, "empty"));
+  auto bytes = ReadFile(kLoader);
+  bytes[4] = std::byte{1};  // ELFCLASS32
+  const auto file = ElfFile::FromBytes(bytes, "old");
+  ASSERT_FALSE(file);
+  EXPECT_EQ(file.error().message, "old: an ELF file, but not for x86-64");
+}
+
+TEST_F(ElfTest, ANamedPipeIsNeverOpened) {
+  const std::string pipe = directory_ / "pipe";
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  EXPECT_FALSE(OpenInRoot("", pipe));  // an open would wait for a writer
+  EXPECT_FALSE(OpenInRoot(directory_, "/pipe"));
+}
+
+TEST_F(ElfTest, LinksDoNotLeadOutOfTheRoot) {
+  std::ofstream(directory_ / "file") << "inside";
+  std::filesystem::create_symlink("/file", directory_ / "link");
+  std::filesystem::create_symlink("/etc/passwd", directory_ / "escape");
+  std::filesystem::create_symlink("../../../../../etc/passwd", directory_ / "climb");
+  const auto fd = OpenInRoot(directory_, "/link");
+  ASSERT_TRUE(fd) << fd.error().message;
+  char text[6] = {};
+  EXPECT_EQ(::read(fd->get(), text, sizeof(text)), 6);
+  EXPECT_EQ(std::string(text, 6), "inside");
+  EXPECT_FALSE(OpenInRoot(directory_, "/escape"));
+  EXPECT_FALSE(OpenInRoot(directory_, "/climb"));
+}
+
+TEST_F(ElfTest, WithoutSectionHeadersTheTableIsTheSame) {
+  auto bytes = ReadFile(kLoader);
+  const auto whole = UnwindTable::Build(**ElfFile::FromBytes(bytes, "whole"));
+  std::memset(bytes.data() + 40, 0, 8);  // e_shoff
+  std::memset(bytes.data() + 58, 0, 6);  // e_shentsize, e_shnum, e_shstrndx
+  const auto file = ElfFile::FromBytes(bytes, "sstripped");
+  ASSERT_TRUE(file);
+  ASSERT_TRUE((*file)->sections().empty());
+  EXPECT_GT(whole.row_count(), 1000u);
+  EXPECT_EQ(UnwindTable::Build(**file).ToBytes(0), whole.ToBytes(0));
+}
+
+TEST_F(ElfTest, TruncatedFilesAreRead) {
+  const auto bytes = ReadFile(kLoader);
+  const size_t whole = ReadEverything(bytes);
+  EXPECT_GT(whole, 1000u);
+  for (size_t size = 0; size < bytes.size(); size += bytes.size() / 97) {
+    EXPECT_LE(ReadEverything({bytes.begin(), bytes.begin() + static_cast<ptrdiff_t>(size)}), whole);
+  }
+}
+
+TEST_F(ElfTest, DamagedFilesAreRead) {
+  const auto bytes = ReadFile(kLoader);
+  const auto file = ElfFile::FromBytes(bytes, "whole");
+  const ElfSection& frames = *(*file)->FindSection(".eh_frame");
+  uint64_t seed = 7;
+  const auto next = [&] {
+    return (seed = seed * 6364136223846793005u + 1442695040888963407u) >> 16;
+  };
+  size_t read = 0;
+  for (int round = 0; round < 150; ++round) {
+    auto damaged = bytes;
+    // Headers, call frame information, and anywhere.
+    for (int i = 0; i < 4; ++i) {
+      damaged[16 + next() % 600] = static_cast<std::byte>(next());
+    }
+    for (int i = 0; i < 40; ++i) {
+      damaged[frames.file_offset + next() % frames.size] = static_cast<std::byte>(next());
+      damaged[next() % damaged.size()] = static_cast<std::byte>(next());
+    }
+    read += ReadEverything(std::move(damaged)) > 0 ? 1 : 0;
+  }
+  EXPECT_GT(read, 10u);  // not every one was refused at once
+}
+
+TEST_F(ElfTest, TablesSurviveTheCache) {
+  const auto file = ElfFile::Open("", kLibc);
+  ASSERT_TRUE(file);
+  const UnwindTable built = UnwindTable::Build(**file);
+  const TableCache cache((directory_ / "deep" / "pinfo").string());
+  const auto path = directory_ / "deep" / "pinfo" / ((*file)->build_id() + ".unwind");
+  EXPECT_EQ(cache.Get(**file).ToBytes(0), built.ToBytes(0));
+  ASSERT_TRUE(std::filesystem::exists(path));
+  EXPECT_EQ(cache.Get(**file).ToBytes(0), built.ToBytes(0));
+  // Damaged, cut, empty: built again, and the file with it.
+  const auto whole = std::filesystem::file_size(path);
+  for (const uintmax_t size : {whole - 1, uintmax_t{10}, uintmax_t{0}}) {
+    std::filesystem::resize_file(path, size);
+    EXPECT_EQ(cache.Get(**file).ToBytes(0), built.ToBytes(0));
+    EXPECT_EQ(std::filesystem::file_size(path), whole);
+  }
+  std::fstream(path, std::ios::in | std::ios::out).seekp(1000) << 'x';
+  EXPECT_EQ(cache.Get(**file).ToBytes(0), built.ToBytes(0));
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(path.parent_path()), {}), 1);
+}
+
+TEST_F(ElfTest, ACacheThatCannotBeWrittenIsNone) {
+  const auto file = ElfFile::Open("", kLibc);
+  ASSERT_TRUE(file);
+  EXPECT_GT(TableCache("/proc/nowhere/pinfo").Get(**file).row_count(), 1000u);
+}
+
+TEST_F(ElfTest, AForgedTableIsRefused) {
+  const auto file = ElfFile::Open("", kLoader);
+  ASSERT_TRUE(file);
+  auto bytes = UnwindTable::Build(**file).ToBytes(5);
+  EXPECT_TRUE(UnwindTable::FromBytes(bytes, 5));
+  EXPECT_FALSE(UnwindTable::FromBytes(bytes, 6));
+  for (size_t size = 0; size < bytes.size(); size += 101) {
+    EXPECT_FALSE(UnwindTable::FromBytes(std::span(bytes).first(size), 5));
+  }
+  constexpr size_t kBase = 16;  // behind magic and key: the base address, which may be any
+  for (size_t at = 0; at < kBase; ++at) {
+    auto forged = bytes;
+    forged[at] ^= std::byte{0x80};
+    EXPECT_FALSE(UnwindTable::FromBytes(forged, 5)) << at;
+  }
+}
+
+}  // namespace
+}  // namespace pinfo
