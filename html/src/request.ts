@@ -27,7 +27,7 @@ function summary(page: RequestPage): HTMLElement {
   return figures([
     ['Latency', duration(request.latency_ns)],
     ['Status', status],
-    ['Start', clock(request.start_us, 6), day(request.start_us)],
+    ['Start', clock(request.start_us, 3), day(request.start_us)],
     ['Site', request.site === '' ? UNKNOWN : request.site],
     ['Route', request.route === '' ? UNKNOWN : request.route],
     ['Protocol', page.protocol === '' ? UNKNOWN : page.protocol],
