@@ -1,0 +1,72 @@
+#include "collector/pipeline/process_table.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/unit/pipeline/make_record.h"
+
+namespace pinfo {
+namespace {
+
+RecordWords MakeProcess(uint32_t pid, uint64_t start_ticks, std::string_view comm) {
+  pinfo_process process{};
+  process.start_ticks = start_ticks;
+  std::string text = std::string("/bin/x") + '\0' + std::string(comm) + '\0' + "/" + '\0' +
+                     "x --y" + '\0';
+  process.text_bytes = static_cast<pinfo_u32>(text.size());
+  return MakeRecord(process, PINFO_RECORD_PROCESS, 1'000, pid, pid, text);
+}
+
+class ProcessTableTest : public testing::Test {
+ protected:
+  void Send(const RecordWords& words) {
+    const auto record = DecodeRecord(BytesOf(words));
+    ASSERT_TRUE(record.has_value());
+    table_.OnRecord(*record);
+  }
+  ModuleCache modules_;
+  ProcessTable table_{modules_, Origin{.host = "h", .boot_id = "b", .wall_minus_monotonic_ns = 5},
+                      "ebpf-socket"};
+};
+
+TEST_F(ProcessTableTest, KnowsWhoAProcessIs) {
+  Send(MakeProcess(7, 100, "server"));
+  const ProcessRow& row = table_.Get(Pid{7}).row;
+  EXPECT_EQ(row.exe, "/bin/x");
+  EXPECT_EQ(row.comm, "server");
+  EXPECT_EQ(row.argv, "x --y");
+  EXPECT_EQ(row.mode, "ebpf");
+  EXPECT_EQ(row.host, "h");
+}
+
+TEST_F(ProcessTableTest, AReusedPidIsAnotherProcess) {
+  Send(MakeProcess(7, 100, "old"));
+  TrackedProcess& old = table_.Get(Pid{7});
+  Send(MakeProcess(7, 200, "new"));
+  EXPECT_EQ(table_.Get(Pid{7}).row.comm, "new");
+  EXPECT_EQ(old.row.comm, "old");
+  EXPECT_EQ(table_.all().size(), 2U);
+}
+
+TEST_F(ProcessTableTest, AChildIsItsParentUntilMoreIsKnown) {
+  Send(MakeProcess(7, 100, "server"));
+  pinfo_task task{};
+  task.parent_pid = 7;
+  Send(MakeRecord(task, PINFO_RECORD_TASK, 2'000, 8, 8));
+  EXPECT_EQ(table_.Get(Pid{8}).row.comm, "server");
+  EXPECT_EQ(table_.Get(Pid{8}).row.parent, Pid{7});
+  Send(MakeRecord(task, PINFO_RECORD_TASK, 2'000, 7, 9));  // a thread is no process
+  EXPECT_EQ(table_.all().size(), 2U);
+}
+
+TEST_F(ProcessTableTest, TheEndIsKept) {
+  Send(MakeProcess(7, 100, "server"));
+  pinfo_exit end{};
+  end.process_ended = 1;
+  end.status = 9;
+  Send(MakeRecord(end, PINFO_RECORD_EXIT, 3'000, 7, 7));
+  EXPECT_EQ(table_.Get(Pid{7}).row.end_wall_ns, 3'005);
+  EXPECT_EQ(table_.Get(Pid{7}).row.exit_status, 9);
+}
+
+}  // namespace
+}  // namespace pinfo

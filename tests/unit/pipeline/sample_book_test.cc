@@ -1,0 +1,78 @@
+#include "collector/pipeline/sample_book.h"
+
+#include <gtest/gtest.h>
+
+namespace pinfo {
+namespace {
+
+Sample SampleAt(int64_t time_ns) {
+  Sample sample;
+  sample.time_ns = time_ns;
+  return sample;
+}
+
+ServedRequest RequestOf(uint64_t connection, uint32_t first, uint32_t last, int64_t start_ns,
+                        int64_t end_ns) {
+  ServedRequest request;
+  request.connection = ConnectionId{connection};
+  request.first_turn = first;
+  request.last_turn = last;
+  request.start_ns = start_ns;
+  request.end_ns = end_ns;
+  return request;
+}
+
+TEST(SampleBookTest, SamplesWithinTheRequestAreItsOwn) {
+  SampleBook book;
+  book.Add(ConnectionId{1}, 1, SampleAt(10));
+  book.Add(ConnectionId{1}, 1, SampleAt(20));
+  book.Add(ConnectionId{1}, 1, SampleAt(31));  // the thread went on after the last byte
+  book.Add(ConnectionId{2}, 1, SampleAt(15));
+  std::vector<Sample> unattributed;
+  EXPECT_EQ(book.Take(RequestOf(1, 1, 1, 10, 30), unattributed).size(), 2U);
+  ASSERT_EQ(unattributed.size(), 1U);
+  EXPECT_EQ(unattributed[0].time_ns, 31);
+  EXPECT_EQ(book.size(), 1U);
+}
+
+TEST(SampleBookTest, ARequestOfSeveralTurnsTakesAllOfTheirSamples) {
+  SampleBook book;
+  book.Add(ConnectionId{1}, 3, SampleAt(30));
+  book.Add(ConnectionId{1}, 2, SampleAt(20));  // turns may come out of order
+  book.Add(ConnectionId{1}, 1, SampleAt(10));
+  std::vector<Sample> unattributed;
+  EXPECT_EQ(book.Take(RequestOf(1, 2, 3, 15, 35), unattributed).size(), 2U);
+  ASSERT_EQ(unattributed.size(), 1U);
+  EXPECT_EQ(unattributed[0].time_ns, 10);
+  EXPECT_EQ(book.size(), 0U);
+}
+
+TEST(SampleBookTest, LaterTurnsWaitOn) {
+  SampleBook book;
+  book.Add(ConnectionId{1}, 1, SampleAt(10));
+  book.Add(ConnectionId{1}, 2, SampleAt(20));
+  std::vector<Sample> unattributed;
+  EXPECT_EQ(book.Take(RequestOf(1, 1, 1, 0, 15), unattributed).size(), 1U);
+  EXPECT_TRUE(unattributed.empty());
+  EXPECT_EQ(book.Take(RequestOf(1, 2, 2, 16, 25), unattributed).size(), 1U);
+}
+
+TEST(SampleBookTest, NoSampleIsLost) {
+  SampleBook book(100);
+  std::vector<Sample> unattributed;
+  size_t taken = 0;
+  for (int i = 0; i < 1000; ++i) {
+    book.Add(ConnectionId{static_cast<uint64_t>(i % 7)}, static_cast<uint32_t>(i / 70),
+             SampleAt(i));
+    if (i % 50 == 0) {
+      taken += book.Take(RequestOf(3, 0, static_cast<uint32_t>(i / 70), 0, i), unattributed).size();
+    }
+    EXPECT_LE(book.size(), 101U);
+  }
+  book.Expire(INT64_MAX, unattributed);
+  EXPECT_EQ(taken + unattributed.size(), 1000U);
+  EXPECT_EQ(book.size(), 0U);
+}
+
+}  // namespace
+}  // namespace pinfo
