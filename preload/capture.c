@@ -97,7 +97,7 @@ static void begin_turn(struct pinfo_connection* connection, struct pinfo_thread*
 void pinfo_received(struct pinfo_connection* connection, int fd, const struct iovec* data,
                     int count, pinfo_u64 n) {
   struct pinfo_thread* thread = pinfo_thread_self();
-  if (connection->write_ended || thread == NULL || !pinfo_recording()) return;
+  if (connection->write_ended || thread == NULL || !pinfo_serves()) return;
   pinfo_emit_pending(thread);
   const pinfo_u64 now = pinfo_now();
   struct pinfo_turn* turn = &connection->turn;

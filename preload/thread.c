@@ -66,6 +66,7 @@ struct pinfo_thread* pinfo_thread_register(unsigned char* stack_top) {
     thread->stack_top = stack_top;
     thread->schedstat_fd = -1;
     thread->timer = -1;
+    thread->slow_turns = 1; /* the first turn too is worth the reading */
     thread->has_waited = 1;
     if (exit_key_valid) pthread_setspecific(exit_key, thread);
     __atomic_store_n(&pinfo_thread_current, thread, __ATOMIC_RELEASE);

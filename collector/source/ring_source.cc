@@ -71,10 +71,10 @@ Result<std::vector<std::string>> RingNames(int directory, const std::string& pat
 
 std::string DefaultRingDirectory() { return fmt::format("/dev/shm/pinfo-{}", geteuid()); }
 
-RingSource::RingSource(std::string directory, UniqueFd fd)
-    : path_(std::move(directory)), directory_(std::move(fd)) {}
+RingSource::RingSource(std::string directory, UniqueFd fd, AtStop at_stop)
+    : path_(std::move(directory)), directory_(std::move(fd)), at_stop_(at_stop) {}
 
-Result<std::unique_ptr<RingSource>> RingSource::Open(const std::string& directory) {
+Result<std::unique_ptr<RingSource>> RingSource::Open(const std::string& directory, AtStop at_stop) {
   if (mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST) {
     return FailErrno("cannot create the ring directory " + directory);
   }
@@ -89,7 +89,7 @@ Result<std::unique_ptr<RingSource>> RingSource::Open(const std::string& director
         "name another one with --dir",
         directory));
   }
-  return std::unique_ptr<RingSource>(new RingSource(directory, std::move(fd)));
+  return std::unique_ptr<RingSource>(new RingSource(directory, std::move(fd), at_stop));
 }
 
 void RingSource::OpenRing(RecordSink& sink, const std::string& name, uint64_t now_ns) {
@@ -108,6 +108,7 @@ void RingSource::OpenRing(RecordSink& sink, const std::string& name, uint64_t no
       }
       return;
     case RingReader::OpenError::kDamaged:
+      ++damaged_rings_;
       EmitDamage(sink, owner.pid, 1, now_ns);
       if (!OwnerAlive(owner)) {
         unlinkat(directory_.get(), name.c_str(), 0);
@@ -176,8 +177,10 @@ bool RingSource::Ended() const {
 
 void RingSource::Stop() {
   stopped_ = true;
-  for (auto& [name, reader] : readers_) {
-    reader.SetStopped(true);
+  if (at_stop_ == AtStop::kSilenceWriters) {
+    for (auto& [name, reader] : readers_) {
+      reader.SetStopped(true);
+    }
   }
 }
 

@@ -24,9 +24,13 @@ std::string DefaultRingDirectory();
 
 class RingSource : public Source {
  public:
+  // What Stop means to the processes. Left alone, they go on recording for the next collector, as
+  // long as their rings have room.
+  enum class AtStop { kLeaveWriters, kSilenceWriters };
+
   // Creates the directory (mode 0700) where it does not exist. Fails where it belongs to another
   // user or others may write to it.
-  static Result<std::unique_ptr<RingSource>> Open(const std::string& directory);
+  static Result<std::unique_ptr<RingSource>> Open(const std::string& directory, AtStop at_stop);
 
   [[nodiscard]] std::string mode() const override { return "preload"; }
   Result<size_t> Drain(RecordSink& sink) override;
@@ -42,9 +46,11 @@ class RingSource : public Source {
   }
   // Processes that recorded when Drain last ran.
   [[nodiscard]] size_t live_processes() const { return readers_.size(); }
+  // Files with a ring's name that could not be read as one. May be asked once Drain is over.
+  [[nodiscard]] size_t damaged_rings() const { return damaged_rings_; }
 
  private:
-  RingSource(std::string directory, UniqueFd fd);
+  RingSource(std::string directory, UniqueFd fd, AtStop at_stop);
   Status Discover(RecordSink& sink, uint64_t now_ns);
   void OpenRing(RecordSink& sink, const std::string& name, uint64_t now_ns);
 
@@ -54,6 +60,8 @@ class RingSource : public Source {
   std::set<std::string> refused_;              // reported once, not tried again
   uint64_t discovered_ns_ = 0;
   size_t starting_ = 0;  // rings of live processes that have not begun to record
+  size_t damaged_rings_ = 0;
+  AtStop at_stop_;
   bool no_more_ = false;
   bool stopped_ = false;
 };

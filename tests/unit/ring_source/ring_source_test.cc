@@ -22,7 +22,7 @@ using testing::HasSubstr;
 class RingSourceTest : public RingTest {
  protected:
   std::unique_ptr<RingSource> MustOpen() {
-    auto source = RingSource::Open(directory_);
+    auto source = RingSource::Open(directory_, RingSource::AtStop::kSilenceWriters);
     EXPECT_TRUE(source) << source.error().message;
     return std::move(*source);
   }
@@ -141,10 +141,10 @@ TEST_F(RingSourceTest, StopTellsTheWritersAndDrainsTheRest) {
 
 TEST_F(RingSourceTest, RefusesADirectoryOthersWriteTo) {
   std::filesystem::permissions(directory_, std::filesystem::perms::all);
-  auto source = RingSource::Open(directory_);
+  auto source = RingSource::Open(directory_, RingSource::AtStop::kSilenceWriters);
   ASSERT_FALSE(source);
   EXPECT_THAT(source.error().message, HasSubstr("other users"));
-  EXPECT_FALSE(RingSource::Open("/nonexistent/rings"));
+  EXPECT_FALSE(RingSource::Open("/nonexistent/rings", RingSource::AtStop::kLeaveWriters));
 }
 
 }  // namespace
