@@ -383,6 +383,7 @@ int sample(struct perf_event_context *context) {
     return 0;
   thread_flush(thread);
   in_kernel = ARCH_IS_KERNEL_IP(context->ip);
-  send_sample(thread, current_registers(), in_kernel, now, PINFO_SAMPLE_ON_CPU, 0);
+  send_sample(thread, current_registers(), in_kernel, now, PINFO_SAMPLE_ON_CPU,
+              knob_sample_period_ns);
   return 0;
 }

@@ -17,8 +17,8 @@
 /* Set by the loader before the programs are loaded. */
 const volatile __u32 knob_own_pid = 0;      /* pinfo itself: never followed */
 const volatile bool knob_follow_children = true; /* processes that a followed one forks */
-const volatile bool knob_socket_storage = true;  /* the socket strategy; else the syscall one */
 const volatile __u32 knob_stack_bytes = 32768;  /* at most PINFO_STACK_MAX */
+const volatile __u64 knob_sample_period_ns = 0; /* what one on-CPU sample stands for */
 const volatile __u32 knob_capture_bytes = 8192; /* of a turn's request, over all its records */
 
 /* Addresses that a connection's records repeat. */

@@ -128,7 +128,7 @@ struct pinfo_close {
 };
 
 enum pinfo_sample_kind {
-  PINFO_SAMPLE_ON_CPU = 1,
+  PINFO_SAMPLE_ON_CPU = 1,  /* duration_ns is the sampling period times weight */
   PINFO_SAMPLE_BLOCKED = 2, /* duration_ns is exact */
 };
 

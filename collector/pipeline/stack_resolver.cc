@@ -24,6 +24,7 @@ std::shared_ptr<const ResolvedStack> StackResolver::Resolve(const RecordView& re
   PerProcess& known = known_[&process];
   if (known.maps_version != process.maps_version || known.stacks.size() > kStacksRemembered) {
     known.stacks.clear();
+    symbolizer_.Forget(process.row.pid);
     known.maps_version = process.maps_version;
   }
   UnwoundStack unwound = unwinder_.Unwind(process.space, CopyOf(record));

@@ -221,6 +221,19 @@ std::optional<RecordBytes> ReadStatusRecord(Pid pid) {
   return MakeRecord(record, {});
 }
 
+std::optional<RecordBytes> ReadFinalStatusRecord(Pid pid, const RecordBytes& last) {
+  const std::vector<std::string> fields = StatFields(pid);
+  if (fields.size() < 20 || last.size() * sizeof(uint64_t) < sizeof(pinfo_status)) {
+    return std::nullopt;
+  }
+  pinfo_status record{};
+  std::memcpy(&record, last.data(), sizeof(record));
+  record.header = HeaderOf(pid, PINFO_RECORD_STATUS);
+  record.user_cpu_ns = TicksToNs(FieldNumber(fields, 14));
+  record.system_cpu_ns = TicksToNs(FieldNumber(fields, 15));
+  return MakeRecord(record, {});
+}
+
 ExecutableMaps ReadExecutableMaps(Pid pid) {
   ExecutableMaps maps;
   std::ifstream in(ProcPath(pid, "maps"));

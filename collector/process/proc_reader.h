@@ -22,8 +22,11 @@ std::optional<uint64_t> ReadStartTicks(Pid pid);
 
 // PINFO_RECORD_PROCESS; nullopt where there is no such process.
 std::optional<RecordBytes> ReadProcessRecord(Pid pid);
-// PINFO_RECORD_STATUS.
+// PINFO_RECORD_STATUS; nullopt where there is no such process any more.
 std::optional<RecordBytes> ReadStatusRecord(Pid pid);
+// The same for a process that has just ended: its CPU time as long as nobody has waited for it, its
+// memory and descriptors, which are gone, as in its last record.
+std::optional<RecordBytes> ReadFinalStatusRecord(Pid pid, const RecordBytes& last);
 
 // The executable lines of /proc/PID/maps as one PINFO_RECORD_MAPPING each, the first with the RESET
 // flag. Empty where there is no such process or it may not be read.

@@ -50,6 +50,17 @@ void ProcessWatcher::ReadMaps(Pid pid, Watched& watched, int64_t now_ns, RecordS
   watched.maps_interval_ns = std::min(2 * watched.maps_interval_ns, kLastMapsIntervalNs);
 }
 
+void ProcessWatcher::End(Pid pid, RecordSink& sink) {
+  const auto it = watched_.find(pid);
+  if (it == watched_.end()) {
+    return;
+  }
+  if (const auto record = ReadFinalStatusRecord(pid, it->second.last_status)) {
+    Emit(*record, sink);
+  }
+  watched_.erase(it);
+}
+
 void ProcessWatcher::OnRecord(const RecordView& record, RecordSink& sink) {
   const Pid pid{record.header().pid};
   switch (record.type()) {
@@ -63,7 +74,7 @@ void ProcessWatcher::OnRecord(const RecordView& record, RecordSink& sink) {
       return;
     case PINFO_RECORD_EXIT:
       if (record.as<pinfo_exit>().process_ended != 0) {
-        watched_.erase(pid);
+        End(pid, sink);
       }
       return;
     case PINFO_RECORD_SAMPLE: {
@@ -94,18 +105,11 @@ void ProcessWatcher::Tick(int64_t now_ns, RecordSink& sink) {
       ReadMaps(pid, watched, now_ns, sink);
     }
     if (now_ns >= watched.next_status_ns) {
-      if (const auto record = ReadStatusRecord(pid)) {
+      if (auto record = ReadStatusRecord(pid)) {
         Emit(*record, sink);
+        watched.last_status = std::move(*record);
       }
       watched.next_status_ns = now_ns + status_interval_ns_;
-    }
-  }
-}
-
-void ProcessWatcher::Finish(RecordSink& sink) {
-  for (const auto& [pid, watched] : watched_) {
-    if (const auto record = ReadStatusRecord(pid)) {
-      Emit(*record, sink);
     }
   }
 }

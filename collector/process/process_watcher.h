@@ -27,8 +27,6 @@ class ProcessWatcher {
   void OnRecord(const RecordView& record, RecordSink& sink);
   // What is due by now.
   void Tick(int64_t now_ns, RecordSink& sink);
-  // A last STATUS of every process, before the source stops.
-  void Finish(RecordSink& sink);
 
  private:
   struct Watched {
@@ -37,9 +35,11 @@ class ProcessWatcher {
     int64_t maps_interval_ns = 0;
     int64_t next_status_ns = 0;
     bool maps_wanted = false;
+    RecordBytes last_status;
   };
 
   void Begin(Pid pid, int64_t now_ns, RecordSink& sink);
+  void End(Pid pid, RecordSink& sink);
   void ReadMaps(Pid pid, Watched& watched, int64_t now_ns, RecordSink& sink);
 
   int64_t status_interval_ns_;

@@ -100,8 +100,9 @@ LoadAttempt TryLoad(const BpfOptions& options, bool socket_strategy,
   }
   skeleton->rodata->knob_own_pid = static_cast<uint32_t>(getpid());
   skeleton->rodata->knob_follow_children = options.follow_children;
-  skeleton->rodata->knob_socket_storage = socket_strategy;
   skeleton->rodata->knob_stack_bytes = options.stack_bytes;
+  skeleton->rodata->knob_sample_period_ns =
+      options.hz > 0 ? 1'000'000'000 / static_cast<uint64_t>(options.hz) : 0;
   bpf_map__set_max_entries(skeleton->maps.ring, static_cast<uint32_t>(options.ring_bytes));
   bpf_map__set_max_entries(skeleton->maps.sample_ring,
                            static_cast<uint32_t>(options.sample_ring_bytes));
