@@ -4,9 +4,13 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -14,6 +18,8 @@
 #include "cli/command.h"
 #include "cli/launch.h"
 #include "cli/preload_path.h"
+#include "collector/base/unique_fd.h"
+#include "collector/source/ring_reader.h"
 #include "collector/source/ring_source.h"
 
 namespace pinfo::cli {
@@ -26,7 +32,8 @@ struct RunOptions {
   size_t ring_mb = 8;
 };
 
-// The rings of one run, in a directory of its own that goes with it.
+// The rings of one run, in a directory of its own that goes with it. Locked while the run lasts, so
+// that a later run can clear away what a killed one has left.
 class RingDirectory {
  public:
   static Result<RingDirectory> Create() {
@@ -34,13 +41,15 @@ class RingDirectory {
     if (mkdir(parent.c_str(), 0700) != 0 && errno != EEXIST) {
       return FailErrno("cannot create " + parent);
     }
+    Sweep(parent);
     std::string path = parent + "/run.XXXXXX";
     if (mkdtemp(path.data()) == nullptr) {
       return FailErrno("cannot create a directory in " + parent);
     }
-    return RingDirectory(path);
+    return RingDirectory(path, Lock(path));
   }
-  RingDirectory(RingDirectory&& other) noexcept : path_(std::exchange(other.path_, {})) {}
+  RingDirectory(RingDirectory&& other) noexcept
+      : path_(std::exchange(other.path_, {})), lock_(std::move(other.lock_)) {}
   RingDirectory& operator=(RingDirectory&&) = delete;
   ~RingDirectory() {
     if (!path_.empty()) {
@@ -51,8 +60,34 @@ class RingDirectory {
   [[nodiscard]] const std::string& path() const { return path_; }
 
  private:
-  explicit RingDirectory(std::string path) : path_(std::move(path)) {}
+  RingDirectory(std::string path, UniqueFd lock) : path_(std::move(path)), lock_(std::move(lock)) {}
+
+  // Empty where another run holds it.
+  static UniqueFd Lock(const std::string& path) {
+    UniqueFd fd(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    return fd && flock(fd.get(), LOCK_EX | LOCK_NB) == 0 ? std::move(fd) : UniqueFd();
+  }
+
+  // Directories of runs that were killed, once their servers have ended too.
+  static void Sweep(const std::string& parent) {
+    std::error_code error;
+    for (const auto& entry : std::filesystem::directory_iterator(parent, error)) {
+      if (!entry.path().filename().string().starts_with("run.") || !Lock(entry.path())) {
+        continue;
+      }
+      bool in_use = false;
+      for (const auto& ring : std::filesystem::directory_iterator(entry.path(), error)) {
+        const auto owner = ParseRingName(ring.path().filename());
+        in_use = in_use || (owner && OwnerAlive(*owner));
+      }
+      if (!in_use) {
+        std::filesystem::remove_all(entry.path(), error);
+      }
+    }
+  }
+
   std::string path_;
+  UniqueFd lock_;
 };
 
 // The rings, until the command and every process it has left behind have ended.

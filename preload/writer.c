@@ -41,10 +41,15 @@ long pinfo_read_file(const char* path, char* buffer, long room) {
 }
 
 int pinfo_move_fd(int fd) {
-  const int moved = (int)pinfo_raw(SYS_fcntl, fd, F_DUPFD_CLOEXEC, PINFO_FD_FLOOR);
-  if (moved < 0) return fd;
-  pinfo_raw(SYS_close, fd);
-  return moved;
+  /* Lower where RLIMIT_NOFILE leaves no choice. */
+  for (int floor = PINFO_FD_FLOOR; floor >= 32; floor /= 2) {
+    const int moved = (int)pinfo_raw(SYS_fcntl, fd, F_DUPFD_CLOEXEC, floor);
+    if (moved >= 0) {
+      pinfo_raw(SYS_close, fd);
+      return moved;
+    }
+  }
+  return fd;
 }
 
 static char* append_text(char* out, const char* text) {
@@ -171,8 +176,14 @@ int pinfo_ring_open(pinfo_u32 pid, pinfo_u64 start_ticks) {
 
 int pinfo_ring_adopt(pinfo_u32 pid, pinfo_u64 start_ticks) {
   const int fd = directory_open(0);
-  return fd >= 0 && open_in(fd, pid, start_ticks, 0) == 0 &&
-         __atomic_load_n(&header->state, __ATOMIC_ACQUIRE) != PINFO_RING_STARTING;
+  if (fd < 0) return 0;
+  if (open_in(fd, pid, start_ticks, 0) != 0) {
+    /* The ordinary program: it keeps no descriptor of ours. */
+    pinfo_raw(SYS_close, fd);
+    directory.fd = -1;
+    return 0;
+  }
+  return __atomic_load_n(&header->state, __ATOMIC_ACQUIRE) != PINFO_RING_STARTING;
 }
 
 /* fallocate needs a descriptor, and a worker may have lost the right to open its own ring again;
