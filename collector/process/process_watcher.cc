@@ -24,6 +24,10 @@ bool Contains(const std::vector<std::pair<uint64_t, uint64_t>>& ranges, uint64_t
 
 void ProcessWatcher::Follow(Pid pid, RecordSink& sink) { Begin(pid, MonotonicNs(), sink); }
 
+void ProcessWatcher::Watch(Pid pid) {
+  watched_.try_emplace(pid).first->second.maps_interval_ns = kFirstMapsIntervalNs;
+}
+
 void ProcessWatcher::Begin(Pid pid, int64_t now_ns, RecordSink& sink) {
   const auto record = ReadProcessRecord(pid);
   if (!record) {

@@ -23,6 +23,10 @@ class ProcessWatcher {
 
   // Emits PROCESS, MAPPING and STATUS records of a process that is followed from now on.
   void Follow(Pid pid, RecordSink& sink);
+  // The same for a process that tells of itself in its own records: no PROCESS record.
+  void Watch(Pid pid);
+  // It has ended: a last STATUS where /proc still has one.
+  void End(Pid pid, RecordSink& sink);
   // Sees every record on its way: new tasks, execs, exits, samples at unknown addresses.
   void OnRecord(const RecordView& record, RecordSink& sink);
   // What is due by now.
@@ -39,7 +43,6 @@ class ProcessWatcher {
   };
 
   void Begin(Pid pid, int64_t now_ns, RecordSink& sink);
-  void End(Pid pid, RecordSink& sink);
   void ReadMaps(Pid pid, Watched& watched, int64_t now_ns, RecordSink& sink);
 
   int64_t status_interval_ns_;

@@ -95,6 +95,9 @@ Result<std::unique_ptr<RingSource>> RingSource::Open(const std::string& director
 void RingSource::OpenRing(RecordSink& sink, const std::string& name, uint64_t now_ns) {
   auto reader = RingReader::Open(directory_.get(), name);
   if (reader) {
+    if (reader->OwnerRuns()) {  // else its pid may be somebody else's by now
+      watcher_.Watch(Pid{reader->owner().pid});
+    }
     readers_.emplace(name, std::move(*reader));
     return;
   }
@@ -157,8 +160,12 @@ Result<size_t> RingSource::Drain(RecordSink& sink) {
     if (!reader.saw_exit()) {
       EmitExit(sink, reader.owner().pid, now_ns);
     }
+    watcher_.End(Pid{reader.owner().pid}, sink);
     unlinkat(directory_.get(), it->first.c_str(), 0);
     it = readers_.erase(it);
+  }
+  if (!stopped_) {
+    watcher_.Tick(static_cast<int64_t>(now_ns), sink);
   }
   return records;
 }

@@ -14,6 +14,7 @@
 
 #include "collector/base/result.h"
 #include "collector/base/unique_fd.h"
+#include "collector/process/process_watcher.h"
 #include "collector/source/ring_reader.h"
 #include "collector/source/source.h"
 
@@ -58,6 +59,7 @@ class RingSource : public Source {
   UniqueFd directory_;
   std::map<std::string, RingReader> readers_;  // by file name
   std::set<std::string> refused_;              // reported once, not tried again
+  ProcessWatcher watcher_;                     // of the readers' processes
   uint64_t discovered_ns_ = 0;
   size_t starting_ = 0;  // rings of live processes that have not begun to record
   size_t damaged_rings_ = 0;

@@ -62,7 +62,7 @@ TEST(OrdererTest, AnyArrivalWithinTheHoldBackComesOutSorted) {
   std::mt19937 random(4711);
   Orderer orderer;
   std::vector<int64_t> released;
-  int64_t now = 0;
+  int64_t now = 1'000'000'000;
   for (int round = 0; round < 50; ++round) {
     std::vector<int64_t> times;
     for (int i = 0; i < 40; ++i) {
