@@ -35,22 +35,31 @@ def own(context, path):
 def not_a_database(context):
     path = context.home / "letter.txt"
     path.write_text("Dear database,\n" * 200)
-    refuses_to_start(context, own(context, path), str(path), "not a database")
+    refuses_to_start(context, own(context, path), str(path), "not a pinfo database")
     check(path.read_text().startswith("Dear database"), "the file is as it was")
 
 
 @scenario()
 def newer_schema(context):
+    context.observe(running.ThreadedServer).finish()
     with sqlite3.connect(context.database) as connection:
+        check(connection.execute("PRAGMA user_version").fetchone()[0] > 0, "a schema has a version")
         connection.execute("PRAGMA user_version = 9999")
-        connection.execute("CREATE TABLE from_the_future (x)")
-    refuses_to_start(context, own(context, context.database), str(context.database), "newer")
+    refuses_to_start(context, context.database, str(context.database), "newer")
+
+
+@scenario()
+def of_another_program(context):
+    with sqlite3.connect(context.database) as connection:
+        connection.execute("CREATE TABLE accounts (name TEXT)")
+    refuses_to_start(context, own(context, context.database), str(context.database),
+                     "another program")
 
 
 @scenario()
 def no_such_folder(context):
     below_a_file = own_file(context) / "sub" / "pinfo.db"
-    refuses_to_start(context, below_a_file, str(below_a_file))
+    refuses_to_start(context, below_a_file, str(below_a_file.parent))
 
 
 def own_file(context):
@@ -67,9 +76,7 @@ def unwritable_dump_folder(context):
 
 @scenario()
 def locked_for_good(context):
-    context.pinfo("requests", status=None)
-    observed = context.observe(running.ThreadedServer)
-    observed.finish()
+    context.observe(running.ThreadedServer).finish()
     holder = sqlite3.connect(context.database, isolation_level=None)
     holder.execute("BEGIN EXCLUSIVE")
     refuses_to_start(context, context.database, "locked", seconds=40)

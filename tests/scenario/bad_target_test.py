@@ -49,7 +49,7 @@ def nothing_to_attach_to(context):
 def no_permission(context):
     server = context.start(running.ThreadedServer)
     os.chown(context.home, NOBODY, NOBODY)
-    refused(attach(context, server.pid, uid=NOBODY), "root")
+    refused(attach(context, server.pid, uid=NOBODY), "permission", "sudo")
     check_equal(traffic.send(server.port, "GET", "/bytes?n=3"), (200, b"xxx"), "the answer")
 
 

@@ -63,6 +63,8 @@ def killed_worker(context):
     server = observed.server
     for i in range(12):
         traffic.send(server.port, "GET", f"/fast?before={i}")
+    # A line is written after its answer; what a killed worker had no time to log is not to miss.
+    running.wait_until(lambda: len(server.access_lines()) == 12, 5, "gunicorn's log")
     before = set(server.workers())
     for worker in before:
         os.kill(worker, signal.SIGKILL)

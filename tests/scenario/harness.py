@@ -271,7 +271,7 @@ def _run(function, mode):
         for thing in context.started:
             text = thing.text if isinstance(thing, Observation) else (
                 thing.output.read_text(errors="replace") if thing.output.exists() else "")
-            print(f"-- {getattr(thing, 'command', None)}\n{text[-4000:]}", file=sys.stderr)
+            print(f"-- {getattr(thing, 'name', 'pinfo')}\n{text[-4000:]}", file=sys.stderr)
         raise
     finally:
         context.close()

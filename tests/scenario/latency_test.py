@@ -13,21 +13,24 @@ def compare_with_account(context, server, expected):
     account = {line["target"]: line for line in server.account()}
     rows = context.requests()
     check(len(rows) == expected, f"{len(rows)} requests, expected {expected}")
-    errors = []
+    over = []  # beyond what the server's own clock says
     lateness = []
     for row in rows:
         line = account[row["target"]]
         sleep_ns = int(row["target"].split("ms=")[1].split("&")[0]) * 1_000_000
         check(row["latency_ns"] >= sleep_ns,
               f"{row['target']}: {row['latency_ns']} ns is below the sleep")
-        errors.append(abs(row["latency_ns"] - (line["end_ns"] - line["begin_ns"])))
+        # Exact, however busy the machine: the last byte went out after the server said it would.
+        check(row["latency_ns"] >= line["sending_ns"] - line["begin_ns"],
+              f"{row['target']}: {row['latency_ns']} ns, but the server sent later: {line}")
+        over.append(row["latency_ns"] - (line["end_ns"] - line["begin_ns"]))
         lateness.append(row["latency_ns"] - sleep_ns)
-    errors.sort()
-    print(f"against the server's clock: median {statistics.median(errors) / 1e3:.1f} us, "
-          f"99% {errors[len(errors) * 99 // 100] / 1e3:.1f} us, worst {errors[-1] / 1e3:.1f} us; "
+    over.sort()
+    print(f"beyond the server's clock: median {statistics.median(over) / 1e3:.1f} us, "
+          f"99% {over[len(over) * 99 // 100] / 1e3:.1f} us, worst {over[-1] / 1e3:.1f} us; "
           f"above the sleep: median {statistics.median(lateness) / 1e3:.1f} us")
-    check(errors[len(errors) * 99 // 100] <= 100_000,
-          f"99% within 100 us of the server's clock, found {errors[len(errors) * 99 // 100]} ns")
+    check(over[len(over) * 99 // 100] <= 100_000,
+          f"99% at most 100 us beyond the server's clock, found {over[len(over) * 99 // 100]} ns")
     check(statistics.median(lateness) <= 1_000_000,
           f"within 1 ms of the sleep, median is {statistics.median(lateness)} ns above")
 
@@ -36,6 +39,8 @@ def sleeping(context, **options):
     observed = context.observe(running.ThreadedServer, **options)
     requests = [("GET", f"/sleep?ms={ms}&n={i}") for i in range(60) for ms in SLEEPS_MS]
     traffic.parallel(observed.server.port, requests, clients=3)
+    # The line of a request is written after its answer.
+    running.wait_until(lambda: len(observed.server.account()) == len(requests), 5, "the account")
     observed.finish()
     compare_with_account(context, observed.server, len(requests))
 
