@@ -5,7 +5,8 @@
  *
  * The response's record is put off: a thread gathers everything it sends for one turn and hands it
  * on when it receives on a connection, sends for another, waits, closes the connection, or is
- * sampled, so that a small request costs two records.
+ * sampled, so that a small request costs two records. A process that is killed between its last
+ * send and its next call loses that one record: the request is there, its outcome unknown.
  */
 #ifndef PINFO_PRELOAD_CAPTURE_H
 #define PINFO_PRELOAD_CAPTURE_H
