@@ -30,8 +30,7 @@
 #define PINFO_RING_VERSION 1
 #define PINFO_RING_HEADER_BYTES 4096u
 #define PINFO_RING_DEFAULT_BYTES (8u << 20)
-#define PINFO_RING_MIN_BYTES (128u << 10) /* holds the longest slot (a sample) with room to spare \
-                                           */
+#define PINFO_RING_MIN_BYTES (128u << 10) /* holds the longest slot, a sample */
 #define PINFO_RING_MAX_BYTES (1u << 30)
 #define PINFO_RING_LOSS_KINDS 16
 
