@@ -38,21 +38,18 @@ ssize_t splice(int in, off64_t* in_offset, int out, off64_t* out_offset, size_t 
 void* dlopen(const char* path, int mode);
 int dlclose(void* handle);
 
-/* clang-format off: it indents the list further at every run */
-#define PINFO_REAL_FUNCTIONS(X)                                                                \
-  X(read)                                                                                      \
-  X(__read_chk) X(readv) X(recv) X(__recv_chk) X(recvfrom) X(__recvfrom_chk) X(recvmsg)        \
-      X(recvmmsg) X(write) X(writev) X(send) X(sendto) X(sendmsg) X(sendmmsg) X(sendfile)      \
-          X(sendfile64) X(splice) X(accept) X(accept4) X(close) X(close_range) X(closefrom)    \
-              X(fclose) X(shutdown) X(dup) X(dup2) X(dup3) X(fcntl) X(fcntl64) X(socket)       \
-                  X(connect) X(listen) X(epoll_wait) X(epoll_pwait) X(epoll_pwait2) X(poll)    \
-                      X(__poll_chk) X(ppoll) X(__ppoll_chk) X(select) X(pselect) X(nanosleep)  \
-                          X(clock_nanosleep) X(usleep) X(sleep) X(pthread_create)              \
-                              X(pthread_cond_wait) X(pthread_cond_timedwait)                   \
-                                  X(pthread_cond_clockwait) X(pthread_join) X(sem_wait)        \
-                                      X(sem_timedwait) X(sigaction) X(signal) X(sigwait)       \
-                                          X(sigwaitinfo) X(sigtimedwait) X(signalfd) X(dlopen) \
-                                              X(dlclose)
+/* The formatter would indent the list further at every run. */
+/* clang-format off */
+#define PINFO_REAL_FUNCTIONS(X) \
+  X(read) X(__read_chk) X(readv) X(recv) X(__recv_chk) X(recvfrom) X(__recvfrom_chk) \
+  X(recvmsg) X(recvmmsg) X(write) X(writev) X(send) X(sendto) X(sendmsg) X(sendmmsg) \
+  X(sendfile) X(sendfile64) X(splice) X(accept) X(accept4) X(close) X(close_range) \
+  X(closefrom) X(fclose) X(shutdown) X(dup) X(dup2) X(dup3) X(fcntl) X(fcntl64) X(socket) \
+  X(connect) X(listen) X(epoll_wait) X(epoll_pwait) X(epoll_pwait2) X(poll) X(__poll_chk) \
+  X(ppoll) X(__ppoll_chk) X(select) X(pselect) X(nanosleep) X(clock_nanosleep) X(usleep) \
+  X(sleep) X(pthread_create) X(pthread_cond_wait) X(pthread_cond_timedwait) \
+  X(pthread_cond_clockwait) X(pthread_join) X(sem_wait) X(sem_timedwait) X(sigaction) \
+  X(signal) X(sigwait) X(sigwaitinfo) X(sigtimedwait) X(signalfd) X(dlopen) X(dlclose)
 /* clang-format on */
 
 struct pinfo_real_functions {
