@@ -112,11 +112,20 @@ class Observation:
         self.process.wait()
 
 
+def built(variable):
+    """The program that an environment variable names."""
+    path = pathlib.Path(os.environ.get(variable, ""))
+    if not path.is_file():
+        raise Failure(f"{variable} names no file: build first, and run through ctest or set it")
+    return path
+
+
 class Context:
     """One scenario's surroundings: folder, user, database; ends all it started in close()."""
 
     def __init__(self, mode):
         self.mode = mode
+        programs = [built(name) for name in ("PINFO_BIN", "PINFO_PRELOAD", "PINFO_THREADED_SERVER")]
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="pinfo-scenario-"))
         self.folder.chmod(0o755)
         self.uid = NOBODY if mode == "preload" and os.geteuid() == 0 else None
@@ -124,17 +133,10 @@ class Context:
         self.binaries = self.folder / "bin"
         self.binaries.mkdir()
         # Copies: the build may lie in a folder that the ordinary user cannot reach.
-        self.pinfo_path = self._copy("PINFO_BIN")
-        self.preload_path = self._copy("PINFO_PRELOAD")
-        self.threaded_server = self._copy("PINFO_THREADED_SERVER")
+        self.pinfo_path, self.preload_path, self.threaded_server = [
+            pathlib.Path(shutil.copy(program, self.binaries)) for program in programs]
         self.home = self.subfolder("home")
         self.database = self.home / "pinfo.db"
-
-    def _copy(self, variable):
-        source = pathlib.Path(os.environ[variable])
-        if not source.exists():
-            raise Failure(f"{variable}={source} does not exist: build it first")
-        return pathlib.Path(shutil.copy(source, self.binaries / source.name))
 
     def subfolder(self, name):
         folder = self.folder / name

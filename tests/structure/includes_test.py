@@ -79,7 +79,7 @@ def forbidden(name, target, quoted, exists):
     if "/" not in target or not exists(target):
         return None  # beside the file itself, generated, or a library in quotes
     top = target.split("/")[0]
-    if target == RING_FORMAT and name.startswith("collector/source/ring_source"):
+    if target == RING_FORMAT and name.startswith("collector/source/ring_"):
         return None
     if top in BELOW and top not in BELOW[folder]:
         return f"{folder}/ may not include {top}/"
