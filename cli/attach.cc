@@ -96,14 +96,16 @@ Status Attach(const AttachOptions& options, const GlobalOptions& global) {
 void RegisterAttach(CLI::App& app, const GlobalOptions& global) {
   auto options = std::make_shared<AttachOptions>();
   CLI::App* command = app.add_subcommand(
-      "attach", "Time the requests of running processes by eBPF, until they end, --duration or "
-                "Ctrl-C");
+      "attach",
+      "Time the requests of running processes by eBPF, until they end, --duration or "
+      "Ctrl-C");
   AddSelectionOptions(*command, options->selection);
   command->add_option("--hz", options->hz, "Stack samples a second and CPU; 0 for none")
       ->check(CLI::Range(0, 10'000))
       ->capture_default_str();
-  command->add_option("--probes", options->probes,
-                      "How requests are seen: socket (Linux 6.3), syscall, or auto")
+  command
+      ->add_option("--probes", options->probes,
+                   "How requests are seen: socket (Linux 6.3), syscall, or auto")
       ->check(CLI::IsMember({"auto", "socket", "syscall"}))
       ->capture_default_str();
   command->add_option("--ring-mb", options->ring_mb, "Size of the kernel's ring of records")
@@ -113,6 +115,10 @@ void RegisterAttach(CLI::App& app, const GlobalOptions& global) {
                     "Leave out processes that the chosen ones have started or will start");
   AddCaptureOptions(*command, options->capture, /*with_record=*/true);
   command->callback([options, &global] {
+    if (NothingSelected(options->selection)) {
+      ReportUsageError("nothing to attach to: give process ids, --comm, --port or --cgroup");
+      return;
+    }
     if (Status status = Attach(*options, global); !status) {
       ReportError(status.error().message);
     }

@@ -23,16 +23,16 @@ Result<AttachLock> Lock(Pid pid) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   // sun_path[0] == 0 makes the name abstract; the start time tells a reused pid apart.
-  const std::string name = fmt::format("pinfo-attach-{}-{}", pid.value,
-                                       ReadStartTicks(pid).value_or(0));
+  const std::string name =
+      fmt::format("pinfo-attach-{}-{}", pid.value, ReadStartTicks(pid).value_or(0));
   std::memcpy(address.sun_path + 1, name.data(), name.size());
-  const auto length =
-      static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + name.size());
+  const auto length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + name.size());
   if (bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), length) != 0) {
     if (errno == EADDRINUSE) {
-      return Fail(fmt::format("another pinfo is attached to process {} already; end it first "
-                              "(`pgrep -a pinfo`)",
-                              pid.value));
+      return Fail(
+          fmt::format("another pinfo is attached to process {} already; end it first "
+                      "(`pgrep -a pinfo`)",
+                      pid.value));
     }
     return FailErrno(fmt::format("locking process {}", pid.value));
   }

@@ -22,16 +22,21 @@ static_assert(std::atomic<bool>::is_always_lock_free, "it is set in a signal han
 void OnStopSignal(int) { g_stop_requested = true; }
 
 Result<std::function<bool(const ServedRequest&)>> MakeProfileRule(const CaptureOptions& options) {
-  Result<ProfileRule> rule =
-      ProfileRule::Parse(options.profile, {.match = options.match,
-                                           .exclude = options.exclude,
-                                           .skip_header = options.skip_header});
+  Result<ProfileRule> rule = ProfileRule::Parse(
+      options.profile,
+      {.match = options.match, .exclude = options.exclude, .skip_header = options.skip_header});
   if (!rule) {
     return tl::unexpected(rule.error());
   }
   return [rule = std::make_shared<ProfileRule>(std::move(*rule))](const ServedRequest& request) {
     return rule->Wants(request);
   };
+}
+
+// What CLI11 wants of a check: "" where the text is right, else what is wrong with it.
+template <typename T>
+std::string MessageOf(const Result<T>& result) {
+  return result ? std::string() : result.error().message;
 }
 
 void PrintSummary(const PipelineSummary& summary, const GlobalOptions& global) {
@@ -66,21 +71,28 @@ void PrintSummary(const PipelineSummary& summary, const GlobalOptions& global) {
 }  // namespace
 
 void AddCaptureOptions(CLI::App& command, CaptureOptions& options, bool with_record) {
-  command.add_option("--duration", options.duration, "End after this time, as 30s or 5m");
-  command.add_option("--profile", options.profile,
-                     "Which requests are profiled: all, none, 1/N, slow=50ms or failed")
+  command.add_option("--duration", options.duration, "End after this time, as 30s or 5m")
+      ->check(CLI::Validator([](const std::string& text) { return MessageOf(ParseDuration(text)); },
+                             "TIME"));
+  command
+      .add_option("--profile", options.profile,
+                  "Which requests are profiled: all, none, 1/N, slow=50ms or failed")
+      ->check(CLI::Validator(
+          [](const std::string& text) { return MessageOf(ProfileRule::Parse(text, {})); }, "RULE"))
       ->capture_default_str();
   command.add_option("--match", options.match, "Profile only targets that match this pattern");
   command.add_option("--exclude", options.exclude,
                      "Do not profile targets that match this pattern, as /static/**");
   command.add_option("--skip-if-header", options.skip_header,
                      "Do not profile requests that carry this header");
-  command.add_option("--profile-rate", options.profile_rate,
-                     "Requests profiled a second at most, the slowest first; the rest is counted")
+  command
+      .add_option("--profile-rate", options.profile_rate,
+                  "Requests profiled a second at most, the slowest first; the rest is counted")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
-  command.add_option("--row-rate", options.row_rate,
-                     "Requests a second that get a row of their own, after the first million")
+  command
+      .add_option("--row-rate", options.row_rate,
+                  "Requests a second that get a row of their own, after the first million")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
   command.add_option("--dump-dir", options.dump_dir,
@@ -149,8 +161,8 @@ bool RunCapture(PreparedCapture& capture, Source& source, const GlobalOptions& g
     }
     recorder = std::move(*created);
   }
-  Result<PipelineSummary> summary = RunPipeline(capture.pipeline, source, *capture.store,
-                                                recorder.get(), g_stop_requested);
+  Result<PipelineSummary> summary =
+      RunPipeline(capture.pipeline, source, *capture.store, recorder.get(), g_stop_requested);
   if (!summary) {
     ReportError(summary.error().message);
     return false;

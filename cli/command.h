@@ -23,8 +23,10 @@ inline constexpr int kExitUsage = 2;
 // with ReportError and return through SetExit, they never call exit().
 void SetExit(int status);
 int ExitStatus();
-// "pinfo: message" on stderr; sets the exit status to kExitFailed.
+// "pinfo: message" on stderr; sets the exit status to kExitFailed, or to kExitUsage for what the
+// command line itself lacks.
 void ReportError(const std::string& message);
+void ReportUsageError(const std::string& message);
 
 void RegisterAttach(CLI::App& app, const GlobalOptions& global);
 void RegisterRun(CLI::App& app, const GlobalOptions& global);

@@ -28,7 +28,8 @@ struct Check {
 Check CheckKernel() {
   utsname name{};
   uname(&name);
-  return {.name = "kernel", .works = true, .detail = fmt::format("{} {}", name.sysname, name.release)};
+  return {
+      .name = "kernel", .works = true, .detail = fmt::format("{} {}", name.sysname, name.release)};
 }
 
 // Loads and attaches everything for a moment, following no process.
@@ -74,10 +75,10 @@ Check CheckDatabase(const std::string& path) {
 
 void Print(const Check& check, bool json) {
   if (json) {
-    fmt::print("{}\n", nlohmann::json{{"check", check.name},
-                                      {"works", check.works},
-                                      {"detail", check.detail}}
-                           .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+    fmt::print(
+        "{}\n",
+        nlohmann::json{{"check", check.name}, {"works", check.works}, {"detail", check.detail}}
+            .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
   } else {
     fmt::print("{:<4} {:<23} {}\n", check.works ? "ok" : "no", check.name, check.detail);
   }
@@ -98,8 +99,8 @@ void RegisterDoctor(CLI::App& app, const GlobalOptions& global) {
     bool capture_works = false;
     for (const Check& check : checks) {
       Print(check, global.json);
-      capture_works |= check.works && (check.name.starts_with("attach") ||
-                                       check.name.starts_with("run"));
+      capture_works |=
+          check.works && (check.name.starts_with("attach") || check.name.starts_with("run"));
     }
     if (!capture_works) {
       ReportError("neither attach nor run works here");

@@ -46,6 +46,11 @@ void ReportError(const std::string& message) {
   SetExit(kExitFailed);
 }
 
+void ReportUsageError(const std::string& message) {
+  fmt::print(stderr, "pinfo: {}\n", message);
+  SetExit(kExitUsage);
+}
+
 int ExitStatus() { return g_exit_status; }
 
 }  // namespace pinfo::cli

@@ -55,8 +55,8 @@ Status AddMatching(std::set<Pid>& chosen, const std::string& what, Matches match
 
 Status CheckPid(Pid pid) {
   if (!ReadStartTicks(pid)) {
-    return Fail(fmt::format("there is no process {}; `pgrep -a NAME` lists processes by name",
-                            pid.value));
+    return Fail(
+        fmt::format("there is no process {}; `pgrep -a NAME` lists processes by name", pid.value));
   }
   if (IsKernelThread(pid)) {
     return Fail(fmt::format("process {} ({}) is a kernel thread: it has no user code to profile",
@@ -66,6 +66,11 @@ Status CheckPid(Pid pid) {
 }
 
 }  // namespace
+
+bool NothingSelected(const ProcessSelection& selection) {
+  return selection.pids.empty() && selection.comms.empty() && selection.ports.empty() &&
+         selection.cgroups.empty();
+}
 
 void AddSelectionOptions(CLI::App& command, ProcessSelection& selection) {
   command.add_option("pid", selection.pids, "Process ids; their children are followed too")
@@ -87,7 +92,8 @@ Result<std::vector<Pid>> SelectProcesses(const ProcessSelection& selection) {
   }
   Status status;
   for (const std::string& comm : selection.comms) {
-    status = AddMatching(chosen, "is named " + comm, [&](Pid pid) { return ReadComm(pid) == comm; });
+    status =
+        AddMatching(chosen, "is named " + comm, [&](Pid pid) { return ReadComm(pid) == comm; });
     if (!status) {
       return tl::unexpected(status.error());
     }
@@ -105,9 +111,6 @@ Result<std::vector<Pid>> SelectProcesses(const ProcessSelection& selection) {
     if (!status) {
       return tl::unexpected(status.error());
     }
-  }
-  if (chosen.empty()) {
-    return Fail("nothing to attach to: give process ids, --comm, --port or --cgroup");
   }
   return std::vector<Pid>(chosen.begin(), chosen.end());
 }

@@ -19,10 +19,12 @@ struct ProcessSelection {
   std::vector<std::string> cgroups;
 };
 
+[[nodiscard]] bool NothingSelected(const ProcessSelection& selection);
+
 void AddSelectionOptions(CLI::App& command, ProcessSelection& selection);
 
-// The processes, each once. Fails where an id names no process, a kernel thread or pinfo itself,
-// where nothing was chosen, or where a choice matches no process.
+// The processes, each once. Fails where an id names no process, a kernel thread or pinfo itself, or
+// where a choice matches no process.
 Result<std::vector<Pid>> SelectProcesses(const ProcessSelection& selection);
 
 }  // namespace pinfo::cli

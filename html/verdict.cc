@@ -36,12 +36,15 @@ double Share(int64_t ns, int64_t latency_ns) {
   return static_cast<double>(ns) / static_cast<double>(latency_ns);
 }
 
+// With fewer samples the sentence says how few: a share of so little is a hint, not a figure.
+constexpr int64_t kFewSamples = 10;
+
 // Frames in brackets stand for time without a stack: they explain nothing.
 bool IsFunction(const CallGraph::FunctionCost& cost) {
   return !cost.function.name.empty() && cost.function.name.front() != '[';
 }
 
-std::string MainFunction(const CallGraph& profile, TimeKind kind, int64_t latency_ns) {
+std::string MainFunction(const RequestRow& request, const CallGraph& profile, TimeKind kind) {
   const auto index = static_cast<size_t>(kind);
   const CallGraph::FunctionCost* best = nullptr;
   for (const CallGraph::FunctionCost& cost : profile.functions) {
@@ -53,10 +56,14 @@ std::string MainFunction(const CallGraph& profile, TimeKind kind, int64_t latenc
   if (best == nullptr) {
     return "";
   }
-  const double share = Share(best->self_by_kind[index], latency_ns);
-  return share < kNotableShare
-             ? ""
-             : fmt::format(", {:.0f}% in {} itself", 100 * share, best->function.name);
+  const double share = Share(best->self_by_kind[index], request.latency_ns);
+  if (share < kNotableShare) {
+    return "";
+  }
+  return fmt::format(", {:.0f}% in {} itself{}", 100 * share, best->function.name,
+                     request.samples >= kFewSamples ? ""
+                     : request.samples == 1         ? " (by one sample)"
+                                            : fmt::format(" (by {} samples)", request.samples));
 }
 
 }  // namespace
@@ -80,7 +87,7 @@ std::string TimeVerdict(const RequestRow& request, const CallGraph& profile) {
     const double share = Share(part.ns.value_or(0), latency);
     if (share >= 0.5) {
       return fmt::format("{:.0f}% of {} was spent {}{}.", 100 * share, Duration(latency), part.main,
-                         MainFunction(profile, part.kind, latency));
+                         MainFunction(request, profile, part.kind));
     }
   }
   return fmt::format("No kind of time took half of {}: {}.", Duration(latency),

@@ -55,11 +55,11 @@ Status BatchWriter::Commit(SessionRow& session) {
   }
   Status status = store_.Begin();
   if (status) {
-    status = WriteBatch(session);
+    const Result<int64_t> session_id = WriteBatch(session);
+    status = session_id ? store_.Commit() : tl::unexpected(session_id.error());
     if (status) {
-      status = store_.Commit();
-    }
-    if (!status) {
+      session.id = *session_id;  // not before: a batch rolled back has no session
+    } else {
       store_.Rollback();
     }
   }
@@ -77,7 +77,7 @@ Status BatchWriter::Commit(SessionRow& session) {
   return {};
 }
 
-Status BatchWriter::WriteBatch(SessionRow& session) {
+Result<int64_t> BatchWriter::WriteBatch(const SessionRow& session) {
   for (TrackedProcess& process : processes_.all()) {
     if (!process.dirty) {
       continue;
@@ -91,38 +91,33 @@ Status BatchWriter::WriteBatch(SessionRow& session) {
   for (StatusEntry& entry : statuses_) {
     entry.row.process = entry.process->row.id;
     if (Status status = store_.AddStatus(entry.row); !status) {
-      return status;
+      return tl::unexpected(status.error());
     }
   }
   for (RequestEntry& entry : requests_) {
     entry.row.process = entry.process->row.id;
     if (entry.keep_row) {
       if (Status status = store_.AddRequest(entry.row); !status) {
-        return status;
+        return tl::unexpected(status.error());
       }
     }
     for (const Sample& sample : entry.samples) {
       if (Status status = WriteSample(sample, &entry.row, entry.keep_row); !status) {
-        return status;
+        return tl::unexpected(status.error());
       }
     }
   }
   for (const Sample& sample : unattributed_) {
     if (Status status = WriteSample(sample, nullptr, false); !status) {
-      return status;
+      return tl::unexpected(status.error());
     }
   }
   for (const MinuteRow& row : minute_rows_) {
     if (Status status = store_.AddMinute(row); !status) {
-      return status;
+      return tl::unexpected(status.error());
     }
   }
-  Result<int64_t> id = store_.PutSession(session);
-  if (!id) {
-    return tl::unexpected(id.error());
-  }
-  session.id = *id;
-  return {};
+  return store_.PutSession(session);
 }
 
 Status BatchWriter::WriteSample(const Sample& sample, const RequestRow* request, bool row_kept) {

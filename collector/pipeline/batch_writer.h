@@ -50,7 +50,7 @@ class BatchWriter {
   [[nodiscard]] int64_t rows_given_up() const { return rows_given_up_; }
 
  private:
-  Status WriteBatch(SessionRow& session);
+  Result<int64_t> WriteBatch(const SessionRow& session);  // the session's id
   Status WriteSample(const Sample& sample, const RequestRow* request, bool row_kept);
   void GiveUpBeyondBound();
 

@@ -21,7 +21,7 @@ class Chunk : public RecordSink {
   void OnRecord(std::span<const std::byte> bytes) override;
 
   struct Extent {
-    size_t word = 0;   // index of its first 8-byte word
+    size_t word = 0;  // index of its first 8-byte word
     size_t bytes = 0;
   };
   [[nodiscard]] const std::vector<Extent>& records() const { return records_; }

@@ -25,7 +25,7 @@
 namespace pinfo {
 namespace {
 
-constexpr size_t kQueueBytes = 128 << 20;
+constexpr size_t kQueueBytes = 64 << 20;
 constexpr int kPopTimeoutMs = 20;
 // Rows are decided upon and stored this often: 10 times a second, as the design promises.
 constexpr int64_t kBatchNs = 100'000'000;
@@ -200,8 +200,8 @@ void Pipeline::OnServed(ServedRequest request) {
     row.on_cpu_ns = static_cast<int64_t>(request.spent->on_cpu_ns);
     row.blocked_ns = static_cast<int64_t>(request.spent->blocked_ns);
     row.runqueue_ns = static_cast<int64_t>(request.spent->runqueue_ns);
-    row.waiting_ns = std::max<int64_t>(
-        0, row.latency_ns - *row.on_cpu_ns - *row.blocked_ns - *row.runqueue_ns);
+    row.waiting_ns =
+        std::max<int64_t>(0, row.latency_ns - *row.on_cpu_ns - *row.blocked_ns - *row.runqueue_ns);
   }
   row.bytes_in = request.bytes_in;
   row.bytes_out = request.bytes_out;
@@ -315,8 +315,8 @@ Result<PipelineSummary> Pipeline::Run(ChunkQueue& queue) {
       std::vector<Sample> expired;
       samples_.Expire(orderer_.newest_ns() - kSamplesWaitNs, expired);
       writer_.AddUnattributed(std::move(expired));
-      Result<int64_t> deleted = store_.Retain(processes_.WallNs(now_ns), options_.retain_age_ns,
-                                              options_.retain_bytes);
+      Result<int64_t> deleted =
+          store_.Retain(processes_.WallNs(now_ns), options_.retain_age_ns, options_.retain_bytes);
       if (!deleted) {
         last_store_error_ = tl::unexpected(deleted.error());
       }
@@ -349,8 +349,10 @@ Status PrepareDumpDirectory(const std::string& path) {
                 "; choose another with --dump-dir");
   }
   if (!std::filesystem::is_directory(path, error) || access(path.c_str(), W_OK | X_OK) != 0) {
-    return FailErrno("the dump directory " + path + " cannot be written (choose another with "
-                     "--dump-dir)", errno != 0 ? errno : ENOTDIR);
+    return FailErrno("the dump directory " + path +
+                         " cannot be written (choose another with "
+                         "--dump-dir)",
+                     errno != 0 ? errno : ENOTDIR);
   }
   return {};
 }

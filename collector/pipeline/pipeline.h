@@ -39,7 +39,7 @@ struct PipelineSummary {
   SessionRow session;
   int64_t profiled = 0;
   int64_t samples_incomplete = 0;
-  int64_t rows_not_stored = 0;  // the database refused them for too long
+  int64_t rows_not_stored = 0;   // the database refused them for too long
   std::string stats_file_error;  // the first stats file that could not be written, and why
 };
 

@@ -59,8 +59,8 @@ void ProcessTable::OnProcess(const RecordView& record) {
   row.argv = NextText(text);
   // Ticks count from boot on CLOCK_BOOTTIME.
   static const int64_t ns_per_tick = 1'000'000'000 / sysconf(_SC_CLK_TCK);
-  row.start_wall_ns = WallNs(static_cast<int64_t>(who.start_ticks) * ns_per_tick -
-                             origin_.boot_minus_monotonic_ns);
+  row.start_wall_ns =
+      WallNs(static_cast<int64_t>(who.start_ticks) * ns_per_tick - origin_.boot_minus_monotonic_ns);
   row.seen_wall_ns = WallNs(now_ns);
   process->dirty = true;
 }

@@ -23,8 +23,7 @@ Result<std::string> WriteRequestStats(const std::string& directory, const Reques
     stack.incomplete = sample.stack->end == StackEnd::kComplete ? 0 : 1;
   }
   builder.Add(TimesOf(row), 1, stacks);
-  std::string path =
-      directory + "/" + StatsFileName(row.start_wall_ns, row.method, row.id.value);
+  std::string path = directory + "/" + StatsFileName(row.start_wall_ns, row.method, row.id.value);
   if (Status status = WriteStatsFile(BuildCallGraph(builder.Take().tree), path); !status) {
     return tl::unexpected(status.error());
   }

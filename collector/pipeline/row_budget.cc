@@ -50,9 +50,8 @@ std::vector<RowDecision> DecideRows(std::span<const RowCandidate> candidates, si
     return decisions;
   }
   const auto not_kept = [&](size_t i) { return !decisions[i].keep; };
-  for (const size_t i : Slowest(candidates, row_tokens / 4, [&](size_t i) {
-         return not_kept(i) && candidates[i].failed;
-       })) {
+  for (const size_t i : Slowest(candidates, row_tokens / 4,
+                                [&](size_t i) { return not_kept(i) && candidates[i].failed; })) {
     decisions[i].keep = true;
   }
   for (const size_t i : Slowest(candidates, row_tokens / 4, not_kept)) {

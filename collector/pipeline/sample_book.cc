@@ -22,8 +22,8 @@ void SampleBook::Add(ConnectionId connection, uint32_t turn, Sample sample) {
                          [turn](const OfTurn& of) { return of.turn <= turn; });
   if (it == turns.rend() || it->turn != turn) {
     // base() points behind the element that it refers to: the place to insert.
-    turns.insert(it.base(), OfTurn{.turn = turn, .samples = {}})->samples.push_back(
-        std::move(sample));
+    turns.insert(it.base(), OfTurn{.turn = turn, .samples = {}})
+        ->samples.push_back(std::move(sample));
   } else {
     it->samples.push_back(std::move(sample));
   }

@@ -182,8 +182,8 @@ std::optional<RecordBytes> ReadProcessRecord(Pid pid) {
     arguments.pop_back();
   }
   std::string text;
-  for (const std::string& part : {ReadLink(ProcPath(pid, "exe")), ReadComm(pid),
-                                  ReadLink(ProcPath(pid, "cwd")), arguments}) {
+  for (const std::string& part :
+       {ReadLink(ProcPath(pid, "exe")), ReadComm(pid), ReadLink(ProcPath(pid, "cwd")), arguments}) {
     text += part.substr(0, PINFO_TEXT_MAX);
     text += '\0';
   }

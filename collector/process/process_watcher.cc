@@ -84,8 +84,7 @@ void ProcessWatcher::OnRecord(const RecordView& record, RecordSink& sink) {
     case PINFO_RECORD_SAMPLE: {
       const auto it = watched_.find(pid);
       if (it != watched_.end() && !it->second.maps_wanted &&
-          !Contains(it->second.ranges,
-                    record.as<pinfo_sample>().registers[PINFO_REGISTER_RIP])) {
+          !Contains(it->second.ranges, record.as<pinfo_sample>().registers[PINFO_REGISTER_RIP])) {
         it->second.maps_wanted = true;
         it->second.next_maps_ns =
             std::min(it->second.next_maps_ns, MonotonicNs() + kWantedMapsIntervalNs);

@@ -158,8 +158,7 @@ Result<LoadedSkeleton> LoadStrategy(const BpfOptions& options, bool socket_strat
 void AttachTracepoints(LoadedSkeleton& loaded, std::string& essential_failure) {
   bpf_program* program = nullptr;
   bpf_object__for_each_program(program, loaded.skeleton->obj) {
-    if (!bpf_program__autoload(program) ||
-        bpf_program__type(program) == BPF_PROG_TYPE_PERF_EVENT) {
+    if (!bpf_program__autoload(program) || bpf_program__type(program) == BPF_PROG_TYPE_PERF_EVENT) {
       continue;
     }
     bpf_link* link = bpf_program__attach(program);
@@ -222,8 +221,10 @@ Result<LoadedSkeleton> LoadSkeleton(const BpfOptions& options) {
     const std::string why = loaded.error().message;
     loaded = LoadStrategy(options, false);
     if (loaded) {
-      loaded->notes.push_back("the socket tracepoints (Linux 6.3) are missing here, system calls "
-                              "are watched instead, which costs more: " + why);
+      loaded->notes.push_back(
+          "the socket tracepoints (Linux 6.3) are missing here, system calls "
+          "are watched instead, which costs more: " +
+          why);
     }
   }
   if (!loaded) {

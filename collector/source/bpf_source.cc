@@ -57,8 +57,7 @@ class BpfSourceImpl final : public BpfSource, private RecordSink {
 };
 
 int BpfSourceImpl::OnRingRecord(void* context, void* data, size_t size) {
-  static_cast<BpfSourceImpl*>(context)->OnKernelRecord(
-      {static_cast<const std::byte*>(data), size});
+  static_cast<BpfSourceImpl*>(context)->OnKernelRecord({static_cast<const std::byte*>(data), size});
   return 0;
 }
 
@@ -73,8 +72,7 @@ void BpfSourceImpl::OnKernelRecord(std::span<const std::byte> bytes) {
     const Pid pid{record->header().pid};
     if (record->type() == PINFO_RECORD_TASK && record->header().pid == record->header().tid) {
       followed_.insert(pid);
-    } else if (record->type() == PINFO_RECORD_EXIT &&
-               record->as<pinfo_exit>().process_ended != 0) {
+    } else if (record->type() == PINFO_RECORD_EXIT && record->as<pinfo_exit>().process_ended != 0) {
       followed_.erase(pid);
     }
     watcher_.OnRecord(*record, *this);
@@ -83,13 +81,13 @@ void BpfSourceImpl::OnKernelRecord(std::span<const std::byte> bytes) {
 }
 
 Status BpfSourceImpl::OpenRings() {
-  rings_.reset(ring_buffer__new(bpf_map__fd(loaded_.skeleton->maps.ring), OnRingRecord, this,
-                                nullptr));
+  rings_.reset(
+      ring_buffer__new(bpf_map__fd(loaded_.skeleton->maps.ring), OnRingRecord, this, nullptr));
   if (!rings_) {
     return FailErrno("mapping the ring buffer");
   }
-  const int error = ring_buffer__add(
-      rings_.get(), bpf_map__fd(loaded_.skeleton->maps.sample_ring), OnRingRecord, this);
+  const int error = ring_buffer__add(rings_.get(), bpf_map__fd(loaded_.skeleton->maps.sample_ring),
+                                     OnRingRecord, this);
   if (error != 0) {
     return FailErrno("mapping the ring buffer of samples", -error);
   }
@@ -111,13 +109,12 @@ Status BpfSourceImpl::Follow(Pid pid) {
     return Fail(fmt::format("process {} is pinfo itself", pid.value));
   }
   if (!ReadStartTicks(pid)) {
-    return Fail(fmt::format("there is no process {}; `pgrep -a NAME` lists processes by name",
-                            pid.value));
+    return Fail(
+        fmt::format("there is no process {}; `pgrep -a NAME` lists processes by name", pid.value));
   }
   if (IsKernelThread(pid)) {
-    return Fail(fmt::format(
-        "process {} ({}) is a kernel thread: it has no user code to profile", pid.value,
-        ReadComm(pid)));
+    return Fail(fmt::format("process {} ({}) is a kernel thread: it has no user code to profile",
+                            pid.value, ReadComm(pid)));
   }
   return FollowTree(pid);
 }
@@ -239,8 +236,10 @@ std::string BpfObstacle() {
     return "no permission to use BPF: run `sudo pinfo attach`, give the program CAP_BPF and "
            "CAP_PERFMON, or use `pinfo run -- COMMAND`, which needs no rights";
   }
-  return fmt::format("this kernel cannot create a BPF ring buffer ({}; Linux 5.8 is needed); use "
-                     "`pinfo run -- COMMAND`, which needs no BPF", strerror(errno));
+  return fmt::format(
+      "this kernel cannot create a BPF ring buffer ({}; Linux 5.8 is needed); use "
+      "`pinfo run -- COMMAND`, which needs no BPF",
+      strerror(errno));
 }
 
 }  // namespace pinfo

@@ -21,10 +21,10 @@ enum class ProbeStrategy : uint8_t { kAuto, kSocket, kSyscall };
 struct BpfOptions {
   ProbeStrategy probes = ProbeStrategy::kAuto;
   bool follow_children = true;
-  int hz = 99;                       // stack samples a second and CPU; 0: none
-  size_t ring_bytes = 32 << 20;      // a power of two
+  int hz = 99;                   // stack samples a second and CPU; 0: none
+  size_t ring_bytes = 32 << 20;  // a power of two
   size_t sample_ring_bytes = 8 << 20;
-  uint32_t stack_bytes = 32768;      // of user stack copied at most
+  uint32_t stack_bytes = 32768;  // of user stack copied at most
 };
 
 class BpfSource : public Source {

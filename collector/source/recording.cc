@@ -187,9 +187,10 @@ Result<std::unique_ptr<RecordingSource>> RecordingSource::Open(const std::string
     return Fail(path + " is not a recording of pinfo (`pinfo attach --record FILE` makes one)");
   }
   if (header.wire_version != PINFO_WIRE_VERSION) {
-    return Fail(fmt::format("{} was recorded with wire version {}, this pinfo reads version {}; "
-                            "replay it with the pinfo that recorded it",
-                            path, header.wire_version, PINFO_WIRE_VERSION));
+    return Fail(
+        fmt::format("{} was recorded with wire version {}, this pinfo reads version {}; "
+                    "replay it with the pinfo that recorded it",
+                    path, header.wire_version, PINFO_WIRE_VERSION));
   }
   return std::make_unique<RecordingSourceImpl>(std::move(in), header);
 }

@@ -44,7 +44,9 @@ void SleepMs(int64_t ms) {
 }
 
 void Burn(int64_t ms, int64_t share) {
-  constexpr int64_t kSlice = 2'000'000;
+  // No divisor of a scheduler tick (4 ms at HZ=250, 1 ms at 1000): the kernel looks at CPU-time
+  // timers only at ticks, and a slice in step with them would be sampled at one and the same place.
+  constexpr int64_t kSlice = 2'700'000;
   int64_t end = Now(CLOCK_THREAD_CPUTIME_ID) + ms * 1'000'000;
   // What one slice overran its part by is taken off the same function's next part.
   int64_t alpha_debt = 0;

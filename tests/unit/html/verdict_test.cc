@@ -12,9 +12,20 @@ constexpr int64_t kLatency = 250'000'000;
 
 TEST(TimeVerdictTest, NamesTheMainKindAndItsFunction) {
   const CallGraph graph = BuildCallGraph(MakeProfile(kLatency).tree);
-  EXPECT_EQ(TimeVerdict(MakeRequest(1, kLatency), graph),
+  RequestRow row = MakeRequest(1, kLatency);
+  row.samples = 100;
+  EXPECT_EQ(TimeVerdict(row, graph),
             "60% of 250 ms was spent running code, 40% in parse<std::map<K, V>>(char const*, "
             "unsigned long) itself.");
+}
+
+TEST(TimeVerdictTest, SaysSoWhereAShareRestsOnFewSamples) {
+  const CallGraph graph = BuildCallGraph(MakeProfile(kLatency).tree);
+  RequestRow row = MakeRequest(1, kLatency);
+  row.samples = 1;
+  EXPECT_THAT(TimeVerdict(row, graph), testing::EndsWith("itself (by one sample)."));
+  row.samples = 3;
+  EXPECT_THAT(TimeVerdict(row, graph), testing::EndsWith("itself (by 3 samples)."));
 }
 
 TEST(TimeVerdictTest, NamesNoFunctionWithoutSamples) {

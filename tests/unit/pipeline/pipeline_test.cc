@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "tests/unit/pipeline/make_record.h"
+#include "tests/unit/pipeline/remembering_store.h"
 
 namespace pinfo {
 namespace {
@@ -38,54 +39,6 @@ class ScriptedSource : public Source {
  private:
   std::vector<RecordWords> records_;
   bool drained_ = false;
-};
-
-class RememberingStore : public Store {
- public:
-  Status Begin() override {
-    if (commits_to_fail > 0) {
-      --commits_to_fail;
-      return Fail("database is locked");
-    }
-    return {};
-  }
-  Status Commit() override { return {}; }
-  void Rollback() override {}
-  Result<ProcessId> PutProcess(const ProcessRow& row) override {
-    processes.push_back(row);
-    return ProcessId{static_cast<int64_t>(row.pid.value)};
-  }
-  Status AddStatus(const StatusRow&) override { return {}; }
-  Result<RequestIdRange> ReserveRequestIds(int64_t count) override {
-    next_id += count;
-    return RequestIdRange{next_id - count, count};
-  }
-  Status AddRequest(const RequestRow& row) override {
-    requests.push_back(row);
-    return {};
-  }
-  Result<StackId> InternStack(std::span<const FrameRow>) override { return StackId{1}; }
-  Status AddSample(const SampleRow& row) override {
-    samples.push_back(row);
-    return {};
-  }
-  Status AddMinute(const MinuteRow& row) override {
-    minutes.push_back(row);
-    return {};
-  }
-  Result<int64_t> PutSession(const SessionRow& row) override {
-    session = row;
-    return 1;
-  }
-  Result<int64_t> Retain(int64_t, int64_t, int64_t) override { return 0; }
-
-  int commits_to_fail = 0;
-  int64_t next_id = 1;
-  std::vector<ProcessRow> processes;
-  std::vector<RequestRow> requests;
-  std::vector<SampleRow> samples;
-  std::vector<MinuteRow> minutes;
-  SessionRow session;
 };
 
 RecordWords MakeSample(int64_t time_ns, uint64_t connection, uint32_t turn) {
@@ -143,11 +96,11 @@ TEST(PipelineTest, RequestsTheirTimesAndTheirSamplesAreStored) {
   EXPECT_EQ(counted, 2);
 }
 
-TEST(PipelineTest, ALockedDatabaseCostsNothingOnceItIsFree) {
+TEST(PipelineTest, ADatabaseThatStaysLockedIsTold) {
   ScriptedSource source(TwoRequests());
   RememberingStore store;
   PipelineOptions options = Replayed();
-  store.commits_to_fail = 1;
+  store.begins_to_fail = 1;
   const std::atomic<bool> stop = false;
   const auto summary = RunPipeline(options, source, store, nullptr, stop);
   // The only batch of so short a run is the last one: it fails, and says so.

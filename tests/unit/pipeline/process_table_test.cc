@@ -10,8 +10,8 @@ namespace {
 RecordWords MakeProcess(uint32_t pid, uint64_t start_ticks, std::string_view comm) {
   pinfo_process process{};
   process.start_ticks = start_ticks;
-  std::string text = std::string("/bin/x") + '\0' + std::string(comm) + '\0' + "/" + '\0' +
-                     "x --y" + '\0';
+  std::string text =
+      std::string("/bin/x") + '\0' + std::string(comm) + '\0' + "/" + '\0' + "x --y" + '\0';
   process.text_bytes = static_cast<pinfo_u32>(text.size());
   return MakeRecord(process, PINFO_RECORD_PROCESS, 1'000, pid, pid, text);
 }

@@ -1,0 +1,70 @@
+// A store that only remembers, and fails when told to.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "collector/store/store.h"
+
+namespace pinfo {
+
+class RememberingStore : public Store {
+ public:
+  Status Begin() override {
+    if (begins_to_fail > 0) {
+      --begins_to_fail;
+      return Fail("database is locked");
+    }
+    return {};
+  }
+  Status Commit() override {
+    if (commits_to_fail > 0) {
+      --commits_to_fail;
+      return Fail("database or disk is full");
+    }
+    return {};
+  }
+  void Rollback() override {
+    requests.clear();
+    ++rollbacks;
+  }
+  Result<ProcessId> PutProcess(const ProcessRow& row) override {
+    processes.push_back(row);
+    return ProcessId{static_cast<int64_t>(row.pid.value)};
+  }
+  Status AddStatus(const StatusRow&) override { return {}; }
+  Result<RequestIdRange> ReserveRequestIds(int64_t count) override {
+    next_id += count;
+    return RequestIdRange{next_id - count, count};
+  }
+  Status AddRequest(const RequestRow& row) override {
+    requests.push_back(row);
+    return {};
+  }
+  Result<StackId> InternStack(std::span<const FrameRow>) override { return StackId{1}; }
+  Status AddSample(const SampleRow& row) override {
+    samples.push_back(row);
+    return {};
+  }
+  Status AddMinute(const MinuteRow& row) override {
+    minutes.push_back(row);
+    return {};
+  }
+  Result<int64_t> PutSession(const SessionRow& row) override {
+    session = row;
+    return 1;
+  }
+  Result<int64_t> Retain(int64_t, int64_t, int64_t) override { return 0; }
+
+  int begins_to_fail = 0;
+  int commits_to_fail = 0;
+  int rollbacks = 0;
+  int64_t next_id = 1;
+  std::vector<ProcessRow> processes;
+  std::vector<RequestRow> requests;
+  std::vector<SampleRow> samples;
+  std::vector<MinuteRow> minutes;
+  SessionRow session;
+};
+
+}  // namespace pinfo
