@@ -11,6 +11,9 @@ namespace {
 // Probes stay this long after the end was asked for, so that threads turn to something else and
 // hand on the response they were writing (a busy thread does at its next sample).
 constexpr int64_t kSettleNs = 30'000'000;
+// A drain of more records than this is one of a busy server: some 2,500 a second at the long
+// interval, which fill the smallest ring in no less than a second.
+constexpr size_t kBusyRecords = 100;
 
 // Copies each record to the recording on its way into the chunk.
 class Tee : public RecordSink {
@@ -78,7 +81,7 @@ Status CaptureThread::Loop(const std::atomic<bool>& stop_requested) {
       break;
     }
     if (options_.live) {
-      Sleep(options_.drain_interval_ns);
+      Sleep(*drained > kBusyRecords ? options_.busy_interval_ns : options_.idle_interval_ns);
     }
   }
   if (options_.live && !source_.Ended()) {

@@ -15,7 +15,10 @@
 namespace pinfo {
 
 struct CaptureOptions {
-  int64_t drain_interval_ns = 10'000'000;
+  // Between two drains: the longer one while little comes, so that watching an idle server costs
+  // next to nothing.
+  int64_t busy_interval_ns = 10'000'000;
+  int64_t idle_interval_ns = 40'000'000;
   std::optional<int64_t> duration_ns;
   bool live = true;  // else a recording: read as fast as it is processed
 };
@@ -34,7 +37,8 @@ class CaptureThread {
  private:
   void Run(const std::atomic<bool>& stop_requested);
   Status Loop(const std::atomic<bool>& stop_requested);
-  Result<size_t> DrainOnce();
+  Result<size_t> DrainOnce();  // the records drained
+
 
   CaptureOptions options_;
   Source& source_;

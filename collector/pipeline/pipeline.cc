@@ -26,7 +26,7 @@ namespace pinfo {
 namespace {
 
 constexpr size_t kQueueBytes = 64 << 20;
-constexpr int kPopTimeoutMs = 20;
+constexpr int kPopTimeoutMs = 50;
 // Rows are decided upon and stored this often: 10 times a second, as the design promises.
 constexpr int64_t kBatchNs = 100'000'000;
 constexpr size_t kBatchRows = 20'000;  // or sooner

@@ -13,7 +13,7 @@ int64_t MonotonicNs();
 void SleepMs(int64_t ms);
 
 // ms milliseconds of the calling thread's CPU time: share percent of it in burn_alpha, the rest in
-// burn_beta, in slices of at most 2 ms so that any stretch of time holds both.
+// burn_beta, in slices of at most 2.7 ms so that any stretch of time holds both.
 void Burn(int64_t ms, int64_t share);
 
 }  // namespace pinfo::testing
