@@ -44,10 +44,10 @@ int BPF_PROG(sock_recv_length, struct sock *sk, int ret, int flags) {
 
   if (ret < 0 || (flags & KERNEL_MSG_PEEK))
     return 0;
-  now = bpf_ktime_get_ns();
-  thread = current_thread(now);
+  thread = current_thread();
   if (!thread)
     return 0;
+  now = bpf_ktime_get_ns();
   connection = socket_connection(sk, now);
   if (!connection)
     return 0;
@@ -66,10 +66,10 @@ int BPF_PROG(sock_send_length, struct sock *sk, int ret, int flags) {
 
   if (ret <= 0)
     return 0;
-  now = bpf_ktime_get_ns();
-  thread = current_thread(now);
+  thread = current_thread();
   if (!thread)
     return 0;
+  now = bpf_ktime_get_ns();
   connection = socket_connection(sk, now);
   if (connection)
     on_sent(connection, thread, current_registers(), now, ret);
@@ -203,10 +203,10 @@ int BPF_PROG(sys_exit, struct pt_regs *regs, long ret) {
 
   if (direction == IO_NONE || ret < 0)
     return 0;
-  now = bpf_ktime_get_ns();
-  thread = current_thread(now);
+  thread = current_thread();
   if (!thread)
     return 0;
+  now = bpf_ktime_get_ns();
   sk = socket_of_fd(bpf_get_current_task_btf(),
                     direction == IO_ACCEPT ? (pinfo_u32)ret : (pinfo_u32)ARCH_ARG1(regs));
   if (!sk)
@@ -377,10 +377,10 @@ int sample(struct perf_event_context *context) {
 
   if (task->pid == 0)
     return 0;
-  now = bpf_ktime_get_ns();
-  thread = current_thread(now);
+  thread = current_thread();
   if (!thread)
     return 0;
+  now = bpf_ktime_get_ns();
   thread_flush(thread);
   in_kernel = ARCH_IS_KERNEL_IP(context->ip);
   send_sample(thread, current_registers(), in_kernel, now, PINFO_SAMPLE_ON_CPU,

@@ -15,7 +15,7 @@ static __always_inline bool is_followed(pinfo_u32 tgid) {
 
 /* State of the running thread if its process is followed, else NULL. Costs one storage look-up for
  * a followed thread, and a hash look-up more for every other. */
-static __always_inline struct thread_state *current_thread(pinfo_u64 now) {
+static __always_inline struct thread_state *current_thread(void) {
   struct task_struct *task = bpf_get_current_task_btf();
   struct thread_state *thread = bpf_task_storage_get(&threads, task, 0, 0);
 
@@ -28,7 +28,7 @@ static __always_inline struct thread_state *current_thread(pinfo_u64 now) {
     count_loss(PINFO_LOSS_THREAD_MAP);
     return NULL;
   }
-  thread->since_ns = now;
+  thread->since_ns = bpf_ktime_get_ns();
   thread->run_state = THREAD_RUNNING;
   return thread;
 }

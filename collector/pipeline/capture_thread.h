@@ -39,7 +39,6 @@ class CaptureThread {
   Status Loop(const std::atomic<bool>& stop_requested);
   Result<size_t> DrainOnce();  // the records drained
 
-
   CaptureOptions options_;
   Source& source_;
   RecordingWriter* recorder_;

@@ -1,5 +1,6 @@
 #include "collector/pipeline/chunk_queue.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstring>
 #include <utility>
@@ -7,6 +8,12 @@
 namespace pinfo {
 
 void Chunk::OnRecord(std::span<const std::byte> bytes) {
+  // The kernel's ring reserves in few sizes: what lies behind the record itself is left there.
+  pinfo_header header{};
+  if (bytes.size() >= sizeof(header)) {
+    std::memcpy(&header, bytes.data(), sizeof(header));
+    bytes = bytes.first(std::min<size_t>(bytes.size(), std::max<size_t>(header.size, sizeof(header))));
+  }
   const size_t word = words_.size();
   words_.resize(word + (bytes.size() + 7) / 8);
   std::memcpy(words_.data() + word, bytes.data(), bytes.size());
@@ -45,6 +52,16 @@ std::unique_ptr<Chunk> ChunkQueue::Pop(int timeout_ms) {
 bool ChunkQueue::Finished() const {
   const std::lock_guard lock(mutex_);
   return closed_ && chunks_.empty();
+}
+
+double ChunkQueue::fill() const {
+  const std::lock_guard lock(mutex_);
+  return static_cast<double>(bytes_) / static_cast<double>(max_bytes_);
+}
+
+bool ChunkQueue::closed() const {
+  const std::lock_guard lock(mutex_);
+  return closed_;
 }
 
 Status ChunkQueue::status() const {

@@ -54,6 +54,9 @@ class ChunkQueue {
   // Closed, and everything popped.
   [[nodiscard]] bool Finished() const;
   [[nodiscard]] Status status() const;
+  // Part of the bytes it may hold that are waiting, and whether more can come.
+  [[nodiscard]] double fill() const;
+  [[nodiscard]] bool closed() const;
 
  private:
   mutable std::mutex mutex_;

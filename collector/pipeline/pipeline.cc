@@ -18,6 +18,7 @@
 #include "collector/pipeline/row_budget.h"
 #include "collector/pipeline/sample_book.h"
 #include "collector/pipeline/stack_resolver.h"
+#include "collector/pipeline/yielding_priority.h"
 #include "collector/process/proc_reader.h"
 #include "collector/request/route.h"
 #include "collector/request/site.h"
@@ -25,7 +26,7 @@
 namespace pinfo {
 namespace {
 
-constexpr size_t kQueueBytes = 64 << 20;
+constexpr size_t kQueueBytes = 32 << 20;
 constexpr int kPopTimeoutMs = 50;
 // Rows are decided upon and stored this often: 10 times a second, as the design promises.
 constexpr int64_t kBatchNs = 100'000'000;
@@ -300,7 +301,9 @@ void Pipeline::OnChunk(std::unique_ptr<Chunk> chunk) {
 Result<PipelineSummary> Pipeline::Run(ChunkQueue& queue) {
   int64_t next_batch_ns = MonotonicNs() + kBatchNs;
   int64_t next_retain_ns = MonotonicNs() + kRetainNs;
+  YieldingPriority priority(options_.live);
   while (!queue.Finished()) {
+    priority.Update(queue.fill(), queue.closed());
     if (std::unique_ptr<Chunk> chunk = queue.Pop(kPopTimeoutMs)) {
       OnChunk(std::move(chunk));
     }
@@ -323,6 +326,7 @@ Result<PipelineSummary> Pipeline::Run(ChunkQueue& queue) {
       next_retain_ns = now_ns + kRetainNs;
     }
   }
+  priority.Update(0, /*ending=*/true);
   orderer_.Release(INT64_MAX, [this](const RecordView& record) { OnRecord(record); });
   assembler_.Finish(orderer_.newest_ns());
   std::vector<Sample> rest;
