@@ -10,6 +10,7 @@
 #include <span>
 #include <vector>
 
+#include "bpf/wire.h"
 #include "collector/base/result.h"
 #include "collector/source/source.h"
 
