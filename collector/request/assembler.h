@@ -35,10 +35,12 @@ struct ServedRequest {
   int32_t status = 0;
   Outcome outcome = Outcome::kUnknown;
   int64_t start_ns = 0;
-  int64_t first_out_ns = 0;  // 0: nothing was sent
+  int64_t first_out_ns = 0;  // 0: nothing was sent, or not known when
   int64_t end_ns = 0;        // last byte out; for unanswered ones the connection's end
   std::optional<int64_t> queue_ns;
   int64_t bytes_in = 0;
+  // Of pipelined requests whose responses cannot be told apart (kUnknown): their sum evenly, the
+  // remainder on the first.
   int64_t bytes_out = 0;
   std::optional<pinfo_thread_time> spent;
   uint8_t transport = PINFO_TRANSPORT_UNKNOWN;

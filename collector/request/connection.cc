@@ -23,6 +23,10 @@ void Decide(OpenRequest& open) {
   open.undecided = false;
 }
 
+bool HasUnseenEnd(const OpenRequest& open) {
+  return open.state == ResponseState::kChunked || open.state == ResponseState::kUnframed;
+}
+
 }  // namespace
 
 TurnRecord* Connection::FindOrAddTurn(uint32_t number) {
@@ -171,12 +175,36 @@ void Connection::SettleFront() {
   turns_.erase(turns_.begin());
 }
 
+// Where the first open response has no visible end, what was sent may be everybody's: the requests
+// read before its last byte share it (ServedRequest::bytes_out) and end with it.
+void Connection::ShareOutgoing() {
+  if (open_count() < 2 || !HasUnseenEnd(front())) {
+    return;
+  }
+  const auto first = open_.begin() + static_cast<std::ptrdiff_t>(first_open_);
+  const int64_t end_ns = first->request.end_ns;
+  const auto last = std::find_if(first + 1, open_.end(), [end_ns](const OpenRequest& open) {
+    return open.request.start_ns >= end_ns;
+  });
+  const int64_t share = first->request.bytes_out / (last - first);
+  for (auto open = first + 1; open != last; ++open) {
+    Decide(*open);
+    open->state = ResponseState::kUnframed;
+    open->request.bytes_out = share;
+    open->request.end_ns = end_ns;
+    open->request.end_tid = first->request.end_tid;
+    open->request.last_turn = first->request.last_turn;
+    first->request.bytes_out -= share;
+  }
+}
+
 void Connection::EndOpen(int64_t now_ns, EndCause cause) {
   const bool alone = open_count() == 1;
+  ShareOutgoing();
   while (open_count() > 0) {
     OpenRequest& open = front();
     Decide(open);
-    if (open.request.bytes_out == 0) {
+    if (open.request.bytes_out == 0 && !HasUnseenEnd(open)) {
       open.request.end_ns = now_ns;
     }
     Report(open, unpaired_ && !open.partial ? Outcome::kUnknown : OutcomeAt(open, cause, alone));
@@ -192,9 +220,7 @@ int64_t Connection::Deadline() const {
     return 0;
   }
   const OpenRequest& open = open_[first_open_];
-  const bool unframed =
-      open.state == ResponseState::kChunked || open.state == ResponseState::kUnframed;
-  return unframed ? open.request.end_ns + options_->idle_ns : 0;
+  return HasUnseenEnd(open) ? open.request.end_ns + options_->idle_ns : 0;
 }
 
 void Connection::OnDeadline(int64_t now_ns) {

@@ -4,7 +4,9 @@
 //
 // Pairing assumes what servers do: every request read whole is answered before another turn begins,
 // unless that turn goes on with the same request's body. Where records are missing, or a server was
-// seen not to do so, requests end as kUnknown rather than with another one's status.
+// seen not to do so, requests end as kUnknown rather than with another one's status. So do
+// pipelined requests once a response's end was not captured: they end with the last byte sent and
+// share what was sent, for an answer that cannot be told apart is not a missing one.
 #pragma once
 
 #include <cstdint>
@@ -76,6 +78,7 @@ class Connection {
   void Activate(TurnRecord& turn);
   void SettleFront();
   [[nodiscard]] bool NothingOwed() const;
+  void ShareOutgoing();
   void EndOpen(int64_t now_ns, EndCause cause);
   void Report(OpenRequest& open, Outcome outcome);
 

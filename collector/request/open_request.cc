@@ -14,7 +14,7 @@ Outcome OfUnframed(const OpenRequest& open, EndCause cause, bool alone) {
   const bool readable = open.request.status != 0 || open.simple || !open.http;
   switch (cause) {
     case EndCause::kReset:
-      return readable ? Outcome::kAborted : Outcome::kUnknown;
+      return alone && readable ? Outcome::kAborted : Outcome::kUnknown;
     case EndCause::kNextTurn:
     case EndCause::kIdle:
     case EndCause::kClosed:

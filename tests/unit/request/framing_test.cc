@@ -113,6 +113,48 @@ TEST(Framing, PipelinedResponsesInOneSendArePaired) {
                                {"GET", "/c", 404, Outcome::kComplete}}));
 }
 
+// What a server that sends each answer by itself looks like: the first send alone is captured.
+TEST(Framing, PipelinedResponsesThatCannotBeToldApartAreNotFailures) {
+  const std::string answer = "HTTP/1.1 404 Not Found\r\nContent-Length: 270\r\n\r\n";
+  const std::string sent = answer + std::string(270, 'x');
+  const auto size = static_cast<int64_t>(sent.size());
+  for (const bool reset : {false, true}) {
+    Conversation talk;
+    std::string four;
+    for (const char* target : {"/p0", "/p1", "/p2", "/p3"}) {
+      four += "GET " + std::string(target) + " HTTP/1.1\r\nHost: h\r\n\r\n";
+    }
+    talk.Receive(four);
+    for (int i = 0; i < 4; ++i) {
+      talk.Send(sent);
+    }
+    const int64_t last_byte_ns = talk.now();
+    talk.Wait(400'000'000);
+    talk.Close(reset);
+    const auto requests = Assemble(talk.records());
+    ASSERT_EQ(requests.size(), 4U);
+    EXPECT_EQ(requests[0].status, 404);
+    EXPECT_EQ(requests[0].outcome, Outcome::kComplete);
+    for (size_t i = 1; i < 4; ++i) {
+      EXPECT_EQ(requests[i].outcome, Outcome::kUnknown) << i;
+      EXPECT_EQ(requests[i].status, 0) << i;
+      EXPECT_EQ(requests[i].bytes_out, size) << i;
+      EXPECT_LE(requests[i].end_ns, last_byte_ns) << i;
+      EXPECT_GT(requests[i].end_ns, requests[0].end_ns) << i;
+    }
+  }
+}
+
+TEST(Framing, ARequestReadAfterTheLastByteWasSentIsAborted) {
+  Conversation talk;
+  talk.Receive("POST /a HTTP/1.1\r\nContent-Length: 3\r\n\r\na");
+  talk.Send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+  talk.Receive("bcGET /b HTTP/1.1\r\n\r\n");
+  talk.Close();
+  EXPECT_EQ(Seen(talk),
+            (Wants{{"POST", "/a", 200, Outcome::kUnknown}, {"GET", "/b", 0, Outcome::kAborted}}));
+}
+
 TEST(Framing, ARequestsBodyMayFollowA100) {
   const std::string_view head =
       "POST /up HTTP/1.1\r\nContent-Length: 5000\r\nExpect: 100-continue\r\n\r\n";
