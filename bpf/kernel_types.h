@@ -59,6 +59,7 @@ struct socket {
 };
 
 struct inode {
+  unsigned long i_ino;
   unsigned short i_mode;
 };
 

@@ -132,7 +132,8 @@ int BPF_PROG(inet_sock_set_state, struct sock *sk, int old, int next) {
 
 /* ---- syscall strategy ---- */
 
-static __always_inline struct sock *socket_of_fd(struct task_struct *task, pinfo_u32 fd) {
+static __always_inline struct sock *socket_of_fd(struct task_struct *task, pinfo_u32 fd,
+                                                 pinfo_u64 *inode) {
   struct fdtable *table = BPF_CORE_READ(task, files, fdt);
   struct file **files;
   struct socket *socket;
@@ -144,17 +145,19 @@ static __always_inline struct sock *socket_of_fd(struct task_struct *task, pinfo
   bpf_probe_read_kernel(&file, sizeof(file), files + fd);
   if (!file || (BPF_CORE_READ(file, f_inode, i_mode) & 0170000) != 0140000) /* S_IFSOCK */
     return NULL;
+  *inode = BPF_CORE_READ(file, f_inode, i_ino);
   socket = BPF_CORE_READ(file, private_data);
   return BPF_CORE_READ(socket, sk);
 }
 
-static __always_inline struct connection *table_connection(struct sock *sk, pinfo_u64 now,
-                                                           bool fresh) {
+static __always_inline struct connection *table_connection(struct sock *sk, pinfo_u64 inode,
+                                                           pinfo_u64 now, bool fresh) {
   static const struct connection empty; /* .rodata: too large for the stack beside the rest */
   const pinfo_u64 key = (pinfo_u64)sk;
   struct connection *connection = fresh ? NULL : bpf_map_lookup_elem(&socket_table, &key);
 
-  if (!connection) {
+  /* No tracepoint tells of a unix socket's end: its address may be another's by now. */
+  if (!connection || connection->inode != inode) {
     bpf_map_update_elem(&socket_table, &key, &empty, BPF_ANY);
     connection = bpf_map_lookup_elem(&socket_table, &key);
     if (!connection) {
@@ -162,6 +165,7 @@ static __always_inline struct connection *table_connection(struct sock *sk, pinf
       return NULL;
     }
     connection_begin(connection, sk, now);
+    connection->inode = inode;
     if (fresh)
       connection->turn.established_ns = now; /* accepted now: the time in the queue is not seen */
   }
@@ -199,6 +203,7 @@ int BPF_PROG(sys_exit, struct pt_regs *regs, long ret) {
   struct connection *connection;
   struct thread_state *thread;
   struct sock *sk;
+  pinfo_u64 inode = 0;
   pinfo_u64 now;
 
   if (direction == IO_NONE || ret < 0)
@@ -208,10 +213,10 @@ int BPF_PROG(sys_exit, struct pt_regs *regs, long ret) {
     return 0;
   now = bpf_ktime_get_ns();
   sk = socket_of_fd(bpf_get_current_task_btf(),
-                    direction == IO_ACCEPT ? (pinfo_u32)ret : (pinfo_u32)ARCH_ARG1(regs));
+                    direction == IO_ACCEPT ? (pinfo_u32)ret : (pinfo_u32)ARCH_ARG1(regs), &inode);
   if (!sk)
     return 0;
-  connection = table_connection(sk, now, direction == IO_ACCEPT);
+  connection = table_connection(sk, inode, now, direction == IO_ACCEPT);
   if (!connection)
     return 0;
   if (direction == IO_RECEIVE) {

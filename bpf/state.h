@@ -40,7 +40,8 @@ enum connection_role {
 struct connection {
   struct pinfo_turn turn;
   struct endpoint endpoint;
-  pinfo_u8 role; /* enum connection_role */
+  pinfo_u64 inode; /* syscall strategy: tells a new socket at an old address */
+  pinfo_u8 role;   /* enum connection_role */
   pinfo_u8 closed;
   pinfo_u8 reserved[6];
 };

@@ -59,7 +59,7 @@ Status Attach(const AttachOptions& options, const GlobalOptions& global) {
   if (!pids) {
     return tl::unexpected(pids.error());
   }
-  Result<std::vector<AttachLock>> locks = LockProcesses(*pids);
+  Result<std::vector<AttachLock>> locks = LockProcesses(*pids, !options.no_children);
   if (!locks) {
     return tl::unexpected(locks.error());
   }

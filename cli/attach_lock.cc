@@ -1,8 +1,10 @@
 #include "cli/attach_lock.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstddef>
 #include <cstring>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -15,7 +17,11 @@
 namespace pinfo::cli {
 namespace {
 
-Result<AttachLock> Lock(Pid pid) {
+// What is locked: the process alone, or what it will fork too.
+enum class Scope { kProcess, kTree };
+
+// nullopt: somebody else has it.
+Result<std::optional<AttachLock>> TryLock(Pid pid, Scope scope) {
   UniqueFd fd(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   if (!fd) {
     return FailErrno("opening a socket");
@@ -23,34 +29,118 @@ Result<AttachLock> Lock(Pid pid) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   // sun_path[0] == 0 makes the name abstract; the start time tells a reused pid apart.
-  const std::string name =
-      fmt::format("pinfo-attach-{}-{}", pid.value, ReadStartTicks(pid).value_or(0));
+  const std::string name = fmt::format("pinfo-{}-{}-{}", scope == Scope::kTree ? "tree" : "attach",
+                                       pid.value, ReadStartTicks(pid).value_or(0));
   std::memcpy(address.sun_path + 1, name.data(), name.size());
   const auto length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + name.size());
-  if (bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), length) != 0) {
-    if (errno == EADDRINUSE) {
-      return Fail(
-          fmt::format("another pinfo is attached to process {} already; end it first "
-                      "(`pgrep -a pinfo`)",
-                      pid.value));
-    }
-    return FailErrno(fmt::format("locking process {}", pid.value));
+  if (bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), length) == 0) {
+    return AttachLock(std::move(fd));
   }
-  return AttachLock(std::move(fd));
+  if (errno == EADDRINUSE) {
+    return std::nullopt;
+  }
+  return FailErrno(fmt::format("locking process {}", pid.value));
 }
 
-}  // namespace
+tl::unexpected<Error> Taken(const std::string& what) {
+  return Fail(
+      fmt::format("another pinfo is attached to {}; end it first (`pgrep -a pinfo`)", what));
+}
 
-Result<std::vector<AttachLock>> LockProcesses(const std::vector<Pid>& pids) {
-  std::vector<AttachLock> locks;
-  for (const Pid pid : pids) {
-    Result<AttachLock> lock = Lock(pid);
+// Whether nobody else has it; a lock taken to find out is given back at once.
+Status CheckFree(Pid pid, Scope scope, const std::string& what) {
+  Result<std::optional<AttachLock>> lock = TryLock(pid, scope);
+  if (!lock) {
+    return tl::unexpected(lock.error());
+  }
+  return *lock ? Status() : Taken(what);
+}
+
+class Locker {
+ public:
+  Locker(const std::vector<Pid>& pids, bool with_children)
+      : pids_(pids), with_children_(with_children) {}
+
+  Status Lock(Pid pid) {
+    if (Status status = Take(pid, Scope::kProcess); !status) {
+      return status;
+    }
+    if (Status status = CheckAncestors(pid); !status || !with_children_) {
+      return status;
+    }
+    if (Status status = Take(pid, Scope::kTree); !status) {
+      return status;
+    }
+    return CheckDescendants(pid, pid);
+  }
+  std::vector<AttachLock> locks() && { return std::move(locks_); }
+
+ private:
+  [[nodiscard]] bool IsOurs(Pid pid) const {
+    return std::find(pids_.begin(), pids_.end(), pid) != pids_.end();
+  }
+
+  Status Take(Pid pid, Scope scope) {
+    Result<std::optional<AttachLock>> lock = TryLock(pid, scope);
     if (!lock) {
       return tl::unexpected(lock.error());
     }
-    locks.push_back(std::move(*lock));
+    if (!*lock) {
+      return Taken(fmt::format("process {} already", pid.value));
+    }
+    locks_.push_back(std::move(**lock));
+    return {};
   }
-  return locks;
+
+  Status CheckAncestors(Pid pid) {
+    for (Pid above = ParentOf(pid); above.value > 1; above = ParentOf(above)) {
+      if (IsOurs(above)) {
+        continue;
+      }
+      Status status = CheckFree(
+          above, Scope::kTree,
+          fmt::format("process {} and its children, {} among them", above.value, pid.value));
+      if (!status) {
+        return status;
+      }
+    }
+    return {};
+  }
+
+  Status CheckDescendants(Pid pid, Pid root) {
+    for (const Pid child : ChildrenOf(pid)) {
+      if (IsOurs(child)) {
+        continue;
+      }
+      Status status = CheckFree(child, Scope::kProcess,
+                                fmt::format("process {}, which {} has started (--no-children "
+                                            "leaves it out)",
+                                            child.value, root.value));
+      if (!status) {
+        return status;
+      }
+      if (status = CheckDescendants(child, root); !status) {
+        return status;
+      }
+    }
+    return {};
+  }
+
+  const std::vector<Pid>& pids_;
+  bool with_children_;
+  std::vector<AttachLock> locks_;
+};
+
+}  // namespace
+
+Result<std::vector<AttachLock>> LockProcesses(const std::vector<Pid>& pids, bool with_children) {
+  Locker locker(pids, with_children);
+  for (const Pid pid : pids) {
+    if (Status status = locker.Lock(pid); !status) {
+      return tl::unexpected(status.error());
+    }
+  }
+  return std::move(locker).locks();
 }
 
 }  // namespace pinfo::cli

@@ -19,7 +19,8 @@ class AttachLock {
   UniqueFd socket_;
 };
 
-// Fails where another pinfo is attached to one of the processes already.
-Result<std::vector<AttachLock>> LockProcesses(const std::vector<Pid>& pids);
+// Fails where another pinfo is attached to one of the processes already, to an ancestor with its
+// children, or, with_children, to a descendant.
+Result<std::vector<AttachLock>> LockProcesses(const std::vector<Pid>& pids, bool with_children);
 
 }  // namespace pinfo::cli

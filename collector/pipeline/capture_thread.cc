@@ -1,6 +1,8 @@
 #include "collector/pipeline/capture_thread.h"
 
 #include <chrono>
+#include <exception>
+#include <string>
 #include <utility>
 
 #include "collector/process/proc_reader.h"
@@ -50,7 +52,12 @@ void CaptureThread::Join() {
 }
 
 void CaptureThread::Run(const std::atomic<bool>& stop_requested) {
-  queue_.Close(Loop(stop_requested));
+  // Libraries throw where memory ends; that must not end the processing of what is there already.
+  try {
+    queue_.Close(Loop(stop_requested));
+  } catch (const std::exception& failure) {
+    queue_.Close(Fail(std::string("capturing failed: ") + failure.what()));
+  }
 }
 
 Result<size_t> CaptureThread::DrainOnce() {

@@ -1,18 +1,21 @@
 #include "collector/process/proc_reader.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <cstdlib>
 #include <cstring>
 #include <ctime>
-#include <fstream>
 #include <iterator>
 #include <sstream>
 #include <string_view>
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "collector/base/unique_fd.h"
 
 namespace pinfo {
 namespace {
@@ -21,9 +24,23 @@ std::string ProcPath(Pid pid, const char* name) {
   return "/proc/" + std::to_string(pid.value) + "/" + name;
 }
 
+// What could be read, nothing where nothing could: /proc refuses some files only when they are
+// read, on which a stream buffer throws.
 std::string ReadFile(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+  const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  std::string text;
+  char block[16384];
+  while (fd) {
+    const ssize_t n = read(fd.get(), block, sizeof(block));
+    if (n < 0 && errno == EINTR) {
+      continue;
+    }
+    if (n <= 0) {
+      break;
+    }
+    text.append(block, static_cast<size_t>(n));
+  }
+  return text;
 }
 
 std::string ReadLink(const std::string& path) {
@@ -141,16 +158,26 @@ void AddMapping(Pid pid, const std::string& line, ExecutableMaps& maps) {
   maps.ranges.emplace_back(start, end);
 }
 
-// Inodes of the sockets that the process holds.
-std::vector<uint64_t> SocketInodes(Pid pid) {
-  std::vector<uint64_t> inodes;
+// Inodes of the sockets that the process holds, sorted; nullopt where its descriptors may not be
+// looked at.
+std::optional<std::vector<uint64_t>> SocketInodes(Pid pid) {
   const std::string fds = ProcPath(pid, "fd");
+  if (access(fds.c_str(), R_OK) != 0) {
+    return std::nullopt;
+  }
+  std::vector<uint64_t> inodes;
+  bool denied = false;
   ForEachEntry(fds, [&](std::string_view name) {
+    errno = 0;
     const std::string target = ReadLink(fds + "/" + std::string(name));
+    denied |= target.empty() && (errno == EACCES || errno == EPERM);
     if (target.starts_with("socket:[")) {
       inodes.push_back(strtoull(target.c_str() + 8, nullptr, 10));
     }
   });
+  if (denied) {
+    return std::nullopt;
+  }
   std::sort(inodes.begin(), inodes.end());
   return inodes;
 }
@@ -236,13 +263,21 @@ std::optional<RecordBytes> ReadFinalStatusRecord(Pid pid, const RecordBytes& las
 
 ExecutableMaps ReadExecutableMaps(Pid pid) {
   ExecutableMaps maps;
-  std::ifstream in(ProcPath(pid, "maps"));
+  std::istringstream in(ReadFile(ProcPath(pid, "maps")));
   std::string line;
   while (std::getline(in, line)) {
     AddMapping(pid, line, maps);
   }
   return maps;
 }
+
+bool MapsAreReadable(Pid pid) {
+  const UniqueFd fd(open(ProcPath(pid, "maps").c_str(), O_RDONLY | O_CLOEXEC));
+  char byte = 0;
+  return fd && read(fd.get(), &byte, 1) >= 0;
+}
+
+Pid ParentOf(Pid pid) { return Pid{static_cast<uint32_t>(FieldNumber(StatFields(pid), 4))}; }
 
 bool IsKernelThread(Pid pid) {
   // PF_KTHREAD, include/linux/sched.h; field 9 of /proc/PID/stat.
@@ -254,7 +289,7 @@ std::vector<Pid> ChildrenOf(Pid pid) {
   std::vector<Pid> children;
   const std::string tasks = ProcPath(pid, "task");
   ForEachEntry(tasks, [&](std::string_view tid) {
-    std::ifstream in(tasks + "/" + std::string(tid) + "/children");
+    std::istringstream in(ReadFile(tasks + "/" + std::string(tid) + "/children"));
     uint32_t child = 0;
     while (in >> child) {
       children.push_back(Pid{child});
@@ -282,10 +317,10 @@ std::string ReadComm(Pid pid) {
 }
 
 std::vector<uint16_t> ListenPorts(Pid pid) {
-  const std::vector<uint64_t> inodes = SocketInodes(pid);
+  const std::optional<std::vector<uint64_t>> inodes = SocketInodes(pid);
   std::vector<uint16_t> ports;
   for (const char* table : {"net/tcp", "net/tcp6"}) {
-    std::ifstream in(ProcPath(pid, table));
+    std::istringstream in(ReadFile(ProcPath(pid, table)));
     std::string line;
     std::getline(in, line);  // the heading
     while (std::getline(in, line)) {
@@ -295,7 +330,7 @@ std::vector<uint16_t> ListenPorts(Pid pid) {
       // The format of /proc/net/tcp, Documentation/networking/proc_net_tcp.rst.
       if (sscanf(line.c_str(), " %*d: %*[0-9A-F]:%x %*[0-9A-F]:%*x %x %*s %*s %*s %*d %*d %lu",
                  &port, &state, &inode) == 3 &&
-          state == 0x0A && std::binary_search(inodes.begin(), inodes.end(), inode)) {
+          state == 0x0A && (!inodes || std::binary_search(inodes->begin(), inodes->end(), inode))) {
         ports.push_back(static_cast<uint16_t>(port));
       }
     }

@@ -38,14 +38,19 @@ struct ExecutableMaps {
   }
 };
 ExecutableMaps ReadExecutableMaps(Pid pid);
+// Another user's process, or one with more capabilities, takes CAP_SYS_PTRACE.
+bool MapsAreReadable(Pid pid);
 
 // Kernel threads have no address space: nothing in them can be profiled.
 bool IsKernelThread(Pid pid);
+Pid ParentOf(Pid pid);                   // Pid{0} where there is none
 std::vector<Pid> ChildrenOf(Pid pid);  // direct children, of every thread
 std::vector<Pid> AllPids();
 std::string ReadComm(Pid pid);
 
-// TCP ports on which the process listens, from its descriptors and its network namespace.
+// TCP ports on which the process listens, from its descriptors and its network namespace. Where its
+// descriptors may not be looked at, all ports on which anybody listens there: a connection's local
+// port is one of them only at the end that accepted it.
 std::vector<uint16_t> ListenPorts(Pid pid);
 
 }  // namespace pinfo

@@ -135,6 +135,12 @@ Status BpfSourceImpl::FollowTree(Pid pid) {
     return {};
   }
   to_announce_.push_back(pid);
+  if (!MapsAreReadable(pid)) {
+    loaded_.notes.push_back(fmt::format(
+        "stacks of process {} will have no names: its memory map cannot be read, which takes "
+        "CAP_SYS_PTRACE",
+        pid.value));
+  }
   for (const uint16_t port : ListenPorts(pid)) {
     if (Status status = AddListenPort(port); !status) {
       return status;

@@ -1,7 +1,9 @@
 #include "collector/source/recording.h"
 
 #include <cstring>
+#include <filesystem>
 #include <fstream>
+#include <system_error>
 #include <vector>
 
 #include <fcntl.h>
@@ -47,8 +49,8 @@ size_t Padded(size_t size) { return (size + 7) & ~size_t{7}; }
 
 class RecordingSourceImpl final : public RecordingSource {
  public:
-  RecordingSourceImpl(std::ifstream in, const FileHeader& header)
-      : in_(std::move(in)), header_(header) {}
+  RecordingSourceImpl(std::ifstream in, const FileHeader& header, size_t file_bytes)
+      : in_(std::move(in)), header_(header), file_bytes_(file_bytes) {}
 
   Origin origin() const override {
     return {.host = Text(header_.host),
@@ -108,11 +110,11 @@ class RecordingSourceImpl final : public RecordingSource {
     return false;
   }
 
-  static void EmitDamage(RecordSink& sink) {
+  void EmitDamage(RecordSink& sink) const {
     pinfo_loss loss{};
     loss.header.size = sizeof(loss);
     loss.header.type = PINFO_RECORD_LOSS;
-    loss.count = 1;
+    loss.count = file_bytes_ > offset_ ? file_bytes_ - offset_ : 1;  // bytes that are not used
     loss.kind = PINFO_LOSS_DAMAGED_RING;
     sink.OnRecord(std::as_bytes(std::span(&loss, 1)));
   }
@@ -121,6 +123,7 @@ class RecordingSourceImpl final : public RecordingSource {
   FileHeader header_;
   std::vector<uint64_t> record_;
   std::string damage_;
+  size_t file_bytes_;
   size_t offset_ = sizeof(FileHeader);
   bool ended_ = false;
 };
@@ -192,7 +195,9 @@ Result<std::unique_ptr<RecordingSource>> RecordingSource::Open(const std::string
                     "replay it with the pinfo that recorded it",
                     path, header.wire_version, PINFO_WIRE_VERSION));
   }
-  return std::make_unique<RecordingSourceImpl>(std::move(in), header);
+  std::error_code error;
+  const auto file_bytes = std::filesystem::file_size(path, error);  // a pipe has none
+  return std::make_unique<RecordingSourceImpl>(std::move(in), header, error ? 0 : file_bytes);
 }
 
 }  // namespace pinfo

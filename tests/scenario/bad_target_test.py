@@ -81,6 +81,39 @@ def second_observer(context):
     check_equal(again.stop(), 0, "exit status of an attach after the first has ended")
 
 
+@scenario(modes=["ebpf"])
+def second_observer_of_a_family(context):
+    """A worker and its master are not to be observed by two, whichever comes first."""
+    server = context.start(running.Nginx, workers=1)
+    worker = server.workers()[0]
+    first = context.attach(server.pid).wait_attached()
+    refused(attach(context, worker), str(worker), str(server.pid))
+    check_equal(first.stop(), 0, "exit status of the master's observer")
+    first = context.attach(worker).wait_attached()
+    refused(attach(context, server.pid), str(worker))
+    alone = attach(context, server.pid, "--no-children")
+    check_equal(alone.returncode, 0, f"exit status of the master alone: {alone.stderr}")
+    check_equal(first.stop(), 0, "exit status of the worker's observer")
+
+
+@scenario(modes=["ebpf"])
+def without_ptrace_capability(context):
+    """Another user's descriptors cannot be looked at then; its requests are timed all the same."""
+    if os.geteuid() != 0:
+        raise Skip("only root can give a capability away")
+    server = context.start(running.ThreadedServer, uid=NOBODY)
+    observer = harness.Observation(
+        ["setpriv", "--bounding-set", "-sys_ptrace", "--inh-caps", "-sys_ptrace",
+         context.pinfo_path, "--db", context.database, "attach", server.pid, "--duration", "3s"],
+        env=context.environment(), cwd=context.folder)
+    context.started.append(observer)
+    observer.wait_attached()
+    for i in range(10):
+        traffic.send(server.port, "GET", f"/bytes?n={i}")
+    check_equal(observer.wait(), 0, f"exit status:\n{observer.text}")
+    check_equal(len(context.requests()), 10, "requests")
+
+
 @scenario(modes=["preload"])
 def preload_cannot_reach(context):
     """Static and set-uid programs ignore LD_PRELOAD: said at once, with what to do instead."""
