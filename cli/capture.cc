@@ -5,12 +5,14 @@
 #include <filesystem>
 #include <utility>
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
-#include "cli/format.h"
+#include "cli/session_text.h"
 #include "collector/base/duration.h"
+#include "collector/base/unique_fd.h"
 #include "collector/request/rules.h"
-#include "collector/store/loss.h"
 #include "collector/store/sqlite_store.h"
 
 namespace pinfo::cli {
@@ -39,29 +41,50 @@ std::string MessageOf(const Result<T>& result) {
   return result ? std::string() : result.error().message;
 }
 
+// Whether the recording can be made, so that it is said before anything is attached. The file is
+// written once its source is known.
+Status CheckRecordable(const std::string& path) {
+  if (path.empty()) {
+    return {};
+  }
+  const bool is_new = access(path.c_str(), F_OK) != 0;
+  const UniqueFd file(open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+  if (!file) {
+    return FailErrno("creating the recording " + path);
+  }
+  if (is_new) {
+    unlink(path.c_str());
+  }
+  return {};
+}
+
 void PrintSummary(const PipelineSummary& summary, const GlobalOptions& global) {
   const SessionRow& session = summary.session;
   if (!global.quiet) {
-    fmt::print(stderr, "pinfo: {} requests, {} profiled; {} stack samples, {} in requests",
-               session.requests_seen, summary.profiled, session.samples_seen,
+    fmt::print(stderr, "pinfo: {}, {} profiled", Count(session.requests_seen, "request"),
+               summary.profiled);
+    if (summary.rows_not_stored != 0) {
+      fmt::print(stderr, ", {} not stored", summary.rows_not_stored);
+    }
+    fmt::print(stderr, "; {}, {} in requests", Count(session.samples_seen, "stack sample"),
                session.samples_attributed);
     if (summary.samples_incomplete != 0) {
       fmt::print(stderr, ", {} not whole", summary.samples_incomplete);
     }
-    fmt::print(stderr, "; pinfo used {} of CPU\n", FormatDuration(session.own_cpu_ns));
+    fmt::print(stderr, "\npinfo: {}\n", DescribeOwnCost(OwnCostOf({&session, 1})));
     if (session.rows_thinned != 0) {
       fmt::print(stderr,
                  "pinfo: {} requests are counted in routes and totals without a row of their own "
                  "(--row-rate)\n",
                  session.rows_thinned);
     }
+    if (const std::string line = DescribeNotProfiled(session.lost); !line.empty()) {
+      fmt::print(stderr, "pinfo: {}\n", line);
+    }
   }
   // Losses are told even where progress is not wanted.
-  for (size_t kind = 0; kind < session.lost.size(); ++kind) {
-    if (session.lost[kind] != 0 && !(global.quiet && kind == PINFO_LOSS_PROFILE_RATE)) {
-      fmt::print(stderr, "pinfo: {}: {}\n", LossName(static_cast<pinfo_loss_kind>(kind)),
-                 session.lost[kind]);
-    }
+  for (const std::string& line : DescribeLosses(session.lost)) {
+    fmt::print(stderr, "pinfo: {}\n", line);
   }
   if (!summary.stats_file_error.empty()) {
     fmt::print(stderr, "pinfo: {}\n", summary.stats_file_error);
@@ -80,11 +103,17 @@ void AddCaptureOptions(CLI::App& command, CaptureOptions& options, bool with_rec
       ->check(CLI::Validator(
           [](const std::string& text) { return MessageOf(ProfileRule::Parse(text, {})); }, "RULE"))
       ->capture_default_str();
-  command.add_option("--match", options.match, "Profile only targets that match this pattern");
-  command.add_option("--exclude", options.exclude,
-                     "Do not profile targets that match this pattern, as /static/**");
-  command.add_option("--skip-if-header", options.skip_header,
-                     "Do not profile requests that carry this header");
+  // One value each time they are given: what follows is a process id or a command.
+  command.add_option("--match", options.match, "Profile only targets that match this pattern")
+      ->allow_extra_args(false);
+  command
+      .add_option("--exclude", options.exclude,
+                  "Do not profile targets that match this pattern, as /static/**")
+      ->allow_extra_args(false);
+  command
+      .add_option("--skip-if-header", options.skip_header,
+                  "Do not profile requests that carry this header")
+      ->allow_extra_args(false);
   command
       .add_option("--profile-rate", options.profile_rate,
                   "Requests profiled a second at most, the slowest first; the rest is counted")
@@ -135,6 +164,9 @@ Result<PreparedCapture> PrepareCapture(const CaptureOptions& options, const Glob
   if (Status status = PrepareDumpDirectory(pipeline.dump_dir); !status) {
     return tl::unexpected(status.error());
   }
+  if (Status status = CheckRecordable(options.record); !status) {
+    return tl::unexpected(status.error());
+  }
   prepared.record_path = options.record;
   return prepared;
 }
@@ -161,16 +193,16 @@ bool RunCapture(PreparedCapture& capture, Source& source, const GlobalOptions& g
     }
     recorder = std::move(*created);
   }
-  Result<PipelineSummary> summary =
+  const PipelineSummary summary =
       RunPipeline(capture.pipeline, source, *capture.store, recorder.get(), g_stop_requested);
-  if (!summary) {
-    ReportError(summary.error().message);
+  PrintSummary(summary, global);
+  if (!summary.status) {
+    ReportError(summary.status.error().message);
     return false;
   }
-  PrintSummary(*summary, global);
-  if (summary->rows_not_stored != 0) {
+  if (summary.rows_not_stored != 0) {
     ReportError(fmt::format("{} rows could not be stored in {} and were given up",
-                            summary->rows_not_stored, global.database));
+                            summary.rows_not_stored, global.database));
     return false;
   }
   return true;

@@ -27,6 +27,8 @@ int ExitStatus();
 // command line itself lacks.
 void ReportError(const std::string& message);
 void ReportUsageError(const std::string& message);
+// What to say of a command line that CLI11 has refused.
+std::string UsageMessage(const CLI::App& app, const CLI::ParseError& error);
 
 void RegisterAttach(CLI::App& app, const GlobalOptions& global);
 void RegisterRun(CLI::App& app, const GlobalOptions& global);

@@ -12,6 +12,7 @@
 
 #include "cli/command.h"
 #include "cli/profile_input.h"
+#include "cli/request_json.h"
 #include "collector/emit/dot.h"
 #include "collector/emit/file_io.h"
 #include "collector/emit/graphviz.h"
@@ -80,7 +81,8 @@ Result<std::vector<fs::path>> StatsFilesIn(const std::string& directory) {
 }
 
 // One file that cannot be drawn does not keep the others from it; the exit status tells.
-void DrawDirectory(const std::string& directory, const GraphOptions& options, bool quiet) {
+void DrawDirectory(const std::string& directory, const GraphOptions& options,
+                   const GlobalOptions& global) {
   const std::string type = options.type.empty() ? "svg" : options.type;
   const Picture picture = ParsePicture(type).value_or(Picture::kSvg);
   const fs::path target = options.output.empty() ? directory : options.output;
@@ -106,9 +108,12 @@ void DrawDirectory(const std::string& directory, const GraphOptions& options, bo
       ReportError(status.error().message);
     } else {
       ++drawn;
+      if (global.json) {
+        PrintAll(JsonLine({{"graph", picture_file.string()}}));
+      }
     }
   }
-  if (!quiet) {
+  if (!global.quiet) {
     fmt::print(stderr, "{} of {} graphs written to {}\n", drawn, files->size(), target.string());
   }
 }
@@ -154,6 +159,8 @@ void DrawProfile(const GraphOptions& options, const GlobalOptions& global) {
   }
   if (const Status status = WriteFileAtomically(options.output, *drawn); !status) {
     ReportError(status.error().message);
+  } else if (global.json) {
+    PrintAll(JsonLine({{"graph", options.output}}));
   }
 }
 
@@ -170,7 +177,11 @@ void RunGraph(GraphOptions& options, const GlobalOptions& global) {
   std::error_code error;
   const std::vector<std::string>& inputs = options.input.inputs;
   if (inputs.size() == 1 && fs::is_directory(inputs[0], error)) {
-    DrawDirectory(inputs[0], options, global.quiet);
+    DrawDirectory(inputs[0], options, global);
+    return;
+  }
+  if (global.json && options.output.empty()) {
+    ReportUsageError("--json names the file that was written: give it with -o");
     return;
   }
   DrawProfile(options, global);

@@ -5,15 +5,12 @@
 #include <string>
 
 #include <CLI/CLI.hpp>
-#include <fmt/format.h>
 #include <unistd.h>
 
 #include "cli/command.h"
 
 namespace pinfo::cli {
 namespace {
-
-int g_exit_status = kExitDone;  // written by the one callback that runs
 
 std::string DefaultDatabase() {
   if (const char* path = std::getenv("PINFO_DB"); path != nullptr && *path != '\0') {
@@ -38,20 +35,6 @@ void AddGlobalOptions(CLI::App& app, GlobalOptions& global) {
 }
 
 }  // namespace
-
-void SetExit(int status) { g_exit_status = status; }
-
-void ReportError(const std::string& message) {
-  fmt::print(stderr, "pinfo: {}\n", message);
-  SetExit(kExitFailed);
-}
-
-void ReportUsageError(const std::string& message) {
-  fmt::print(stderr, "pinfo: {}\n", message);
-  SetExit(kExitUsage);
-}
-
-int ExitStatus() { return g_exit_status; }
 
 }  // namespace pinfo::cli
 
@@ -83,8 +66,11 @@ int main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    const int status = app.exit(error);
-    return status == 0 ? kExitDone : kExitUsage;  // 0: --help and --version
+    if (error.get_exit_code() == 0) {  // --help and --version
+      return app.exit(error);
+    }
+    ReportUsageError(UsageMessage(app, error));
+    return ExitStatus();
   }
   if (std::fflush(stdout) != 0) {
     ReportError("writing the output failed");

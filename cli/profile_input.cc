@@ -1,6 +1,7 @@
 #include "cli/profile_input.h"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <charconv>
 #include <cstdio>
@@ -9,6 +10,7 @@
 
 #include <fmt/format.h>
 
+#include "cli/format.h"
 #include "collector/emit/pstats_reader.h"
 #include "collector/store/sqlite_store.h"
 
@@ -31,7 +33,41 @@ Result<CallGraph> ToGraph(const Result<Profile>& profile) {
   if (!profile) {
     return Fail(profile.error().message);
   }
-  return BuildCallGraph(profile->tree);
+  return LoadedGraph(*profile);
+}
+
+bool StandsForNoStack(const Function& function) {
+  static constexpr std::array kFrames = {kUnsampledFrame, kBlockedFrame, kRunqueueFrame,
+                                         kWaitingFrame, kUnattributedFrame};
+  return SourceName(function) == "~" &&
+         std::find(kFrames.begin(), kFrames.end(), function.name) != kFrames.end();
+}
+
+void UncountFramesWithoutStack(CallGraph& graph) {
+  if (!graph.calls_are_samples) {
+    return;
+  }
+  for (CallGraph::FunctionCost& cost : graph.functions) {
+    if (StandsForNoStack(cost.function)) {
+      cost.calls = cost.primitive_calls = 0;
+    }
+  }
+}
+
+// Fails where no request has been of this route and site. nullopt: of any.
+Status CheckServed(Reader& reader, const std::optional<std::string>& route,
+                   const std::optional<std::string>& site) {
+  const Result<std::vector<RouteSummary>> routes = reader.Routes();
+  if (!routes) {
+    return tl::unexpected(routes.error());
+  }
+  for (const RouteSummary& each : *routes) {
+    if (route.value_or(each.route) == each.route && site.value_or(each.site) == each.site) {
+      return {};
+    }
+  }
+  return Fail("no request of" + (route ? " route " + EscapeForTerminal(*route) : "") +
+              (site ? " site " + EscapeForTerminal(*site) : ""));
 }
 
 Result<CallGraph> LoadRequest(Reader& reader, RequestId id, const std::string& text,
@@ -67,6 +103,7 @@ Result<CallGraph> LoadInputs(const GlobalOptions& global, const std::vector<std:
     if (!graph) {
       return graph;
     }
+    UncountFramesWithoutStack(*graph);
     sum = sum ? MergeCallGraphs(*sum, *graph) : std::move(*graph);
   }
   return std::move(*sum);
@@ -77,7 +114,7 @@ Result<CallGraph> LoadSite(Reader& reader, const std::string& site) {
   if (!routes) {
     return Fail(routes.error().message);
   }
-  CallTree sum;
+  Profile sum;
   for (const RouteSummary& summary : *routes) {
     if (summary.site != site) {
       continue;
@@ -86,9 +123,9 @@ Result<CallGraph> LoadSite(Reader& reader, const std::string& site) {
     if (!profile) {
       return Fail(profile.error().message);
     }
-    sum.Merge(profile->tree);
+    sum.tree.Merge(profile->tree);
   }
-  return BuildCallGraph(sum);
+  return LoadedGraph(sum);
 }
 
 }  // namespace
@@ -110,10 +147,21 @@ Result<CallGraph> LoadProfile(const GlobalOptions& global, const ProfileInput& i
   if (!reader) {
     return Fail(reader.error().message);
   }
+  if (input.route || input.site) {
+    if (const Status served = CheckServed(**reader, input.route, input.site); !served) {
+      return Fail(served.error().message);
+    }
+  }
   if (input.route) {
     return ToGraph((*reader)->RouteProfile(input.site, *input.route));
   }
   return input.site ? LoadSite(**reader, *input.site) : ToGraph((*reader)->WholeProfile());
+}
+
+CallGraph LoadedGraph(const Profile& profile) {
+  CallGraph graph = BuildCallGraph(profile.tree);
+  UncountFramesWithoutStack(graph);
+  return graph;
 }
 
 void PrintAll(const std::string& text) {

@@ -10,6 +10,7 @@
 #include "cli/command.h"
 #include "collector/base/result.h"
 #include "collector/profile/call_graph.h"
+#include "collector/views/profile.h"
 
 namespace pinfo::cli {
 
@@ -24,9 +25,13 @@ struct ProfileInput {
 // The positional inputs, --route and --site. REQUIRES: input outlives the command.
 void AddProfileInputOptions(CLI::App& command, ProfileInput& input);
 
-// A graph without functions where the store has nothing yet of what was asked for; an error where a
-// request or file does not exist or cannot be read.
+// A graph without functions where the store has no profile yet of what was asked for; an error
+// where the request, route, site or file does not exist or cannot be read.
 Result<CallGraph> LoadProfile(const GlobalOptions& global, const ProfileInput& input);
+
+// As BuildCallGraph gives it, but for frames that stand for time no stack was taken of: they are no
+// samples, while a pstats file needs one call for each.
+CallGraph LoadedGraph(const Profile& profile);
 
 // To standard output; a failure (a full disk behind it) is reported.
 void PrintAll(const std::string& text);

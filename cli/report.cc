@@ -2,7 +2,6 @@
 #include "html/report.h"
 
 #include <cstdint>
-#include <cstdio>
 #include <ctime>
 #include <filesystem>
 #include <memory>
@@ -10,6 +9,8 @@
 #include <string>
 
 #include "cli/command.h"
+#include "cli/profile_input.h"
+#include "cli/request_json.h"
 #include "collector/base/duration.h"
 #include "collector/store/sqlite_store.h"
 
@@ -57,7 +58,7 @@ void RunReport(const ReportArguments& arguments, const GlobalOptions& global) {
   if (!index) {
     return ReportError(index.error().message);
   }
-  std::puts(index->c_str());
+  PrintAll((global.json ? JsonLine({{"report", *index}}) : *index + "\n"));
 }
 
 }  // namespace

@@ -30,7 +30,8 @@ struct RequestsOptions {
   std::string slower_than;
   std::string since;
   bool failed = false;
-  RequestOrder order = RequestOrder::kNewest;
+  std::optional<uint32_t> pid;
+  std::string sort = "start";
   std::optional<int64_t> limit;  // 0: all
 };
 
@@ -45,12 +46,13 @@ bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 // "200" or "5xx".
 Status SetStatus(const std::string& text, RequestFilter& filter) {
   const bool three = text.size() == 3 && text[0] >= '1' && text[0] <= '9';
+  const bool class_known = three && text[0] <= '5';
   if (three && IsDigit(text[1]) && IsDigit(text[2])) {
     filter.status = std::stoi(text);
-  } else if (three && (text.substr(1) == "xx" || text.substr(1) == "XX")) {
+  } else if (class_known && (text.substr(1) == "xx" || text.substr(1) == "XX")) {
     filter.status_class = text[0] - '0';
   } else {
-    return Fail(fmt::format("--status {}: give a status as 404 or a class as 5xx",
+    return Fail(fmt::format("--status {}: give a status as 404 or a class from 1xx to 5xx",
                             EscapeForTerminal(text)));
   }
   return {};
@@ -62,7 +64,8 @@ Result<RequestFilter> FilterOf(const RequestsOptions& options, bool json) {
   filter.route = options.route;
   filter.method = options.method;
   filter.failed = options.failed;
-  filter.order = options.order;
+  filter.pid = options.pid ? std::optional(Pid{*options.pid}) : std::nullopt;
+  filter.order = kOrders.at(options.sort);  // CLI11 has checked that it is one
   if (!options.status.empty()) {
     if (const Status status = SetStatus(options.status, filter); !status) {
       return tl::unexpected(status.error());
@@ -92,6 +95,16 @@ Result<RequestFilter> FilterOf(const RequestsOptions& options, bool json) {
 
 std::string OrDash(const std::optional<int64_t>& ns) { return ns ? FormatDuration(*ns) : "-"; }
 
+// The status, with the outcome where the request is not complete: "200 aborted". "-" is what ended
+// well and has no status, as a turn of another protocol than HTTP.
+std::string StatusText(const RequestRow& row) {
+  if (row.outcome == Outcome::kComplete) {
+    return row.status == 0 ? "-" : std::to_string(row.status);
+  }
+  const std::string outcome = OutcomeName(row.outcome);
+  return row.status == 0 ? outcome : fmt::format("{} {}", row.status, outcome);
+}
+
 std::vector<std::string> CellsOf(const RequestRow& row) {
   return {std::to_string(row.id.value),
           FormatLocalTime(row.start_wall_ns),
@@ -99,9 +112,10 @@ std::vector<std::string> CellsOf(const RequestRow& row) {
           OrDash(row.on_cpu_ns),
           OrDash(row.blocked_ns),
           FormatBytes(row.bytes_out),
-          row.status == 0 ? OutcomeName(row.outcome) : std::to_string(row.status),
+          StatusText(row),
           row.method,
           row.site.empty() ? "-" : row.site,
+          std::to_string(row.pid.value),
           row.target};
 }
 
@@ -134,6 +148,7 @@ Status PrintTable(Reader& reader, RequestFilter filter, bool quiet) {
                {"STATUS"},
                {"METHOD"},
                {"SITE"},
+               {"PID", Align::kRight},
                {"TARGET"}});
   int64_t rows = 0;
   const Status status = reader.ForEachRequest(filter, [&](const RequestRow& row) {
@@ -186,14 +201,15 @@ void RegisterRequests(CLI::App& app, const GlobalOptions& global) {
   command->add_option("--site", options->site, "Only of this site, as pinfo status names it");
   command->add_option("--route", options->route, "Only of this route; * and ? match any text");
   command->add_option("--method", options->method, "Only with this method, as GET");
+  command->add_option("--pid", options->pid, "Only served by this process");
   command->add_option("--status", options->status, "Only with this status (404) or class (5xx)");
   command->add_option("--slower-than", options->slower_than, "Only with a longer latency, as 50ms");
   command->add_option("--since", options->since,
                       "Only from then on: how long ago (10m, 2h) or a date and time");
   command->add_flag("--failed", options->failed, "Only 5xx and aborted ones");
-  command->add_option("--sort", options->order, "start, latency, on-cpu, blocked or bytes-out")
-      ->transform(CLI::Transformer(kOrders))
-      ->option_text("KEY [start]");
+  command->add_option("--sort", options->sort, "What comes first: the latest or the largest")
+      ->check(CLI::IsMember({"start", "latency", "on-cpu", "blocked", "bytes-out"}))
+      ->capture_default_str();
   command
       ->add_option("--limit", options->limit,
                    "How many at most, 0 for all (50 where not given, all with --json)")

@@ -1,6 +1,7 @@
 #include "cli/select_processes.h"
 
 #include <algorithm>
+#include <charconv>
 #include <fstream>
 #include <set>
 #include <string_view>
@@ -53,6 +54,15 @@ Status AddMatching(std::set<Pid>& chosen, const std::string& what, Matches match
   return {};
 }
 
+// What CLI11 wants of a check: "" where the text is right, else what is wrong with it.
+std::string CheckProcessId(const std::string& text) {
+  uint32_t value = 0;
+  const char* end = text.data() + text.size();
+  const auto parsed = std::from_chars(text.data(), end, value);
+  const bool good = parsed.ec == std::errc() && parsed.ptr == end && value > 0;
+  return good ? "" : text + " is no process id";
+}
+
 Status CheckPid(Pid pid) {
   if (!ReadStartTicks(pid)) {
     return Fail(
@@ -74,12 +84,16 @@ bool NothingSelected(const ProcessSelection& selection) {
 
 void AddSelectionOptions(CLI::App& command, ProcessSelection& selection) {
   command.add_option("pid", selection.pids, "Process ids; their children are followed too")
-      ->check(CLI::PositiveNumber)
+      ->check(CLI::Validator(CheckProcessId, ""))
       ->type_name("PID");
-  command.add_option("--comm", selection.comms, "Processes of this name (/proc/PID/comm)");
+  // One value each time they are given: what follows is a process id.
+  command.add_option("--comm", selection.comms, "Processes of this name (/proc/PID/comm)")
+      ->allow_extra_args(false);
   command.add_option("--port", selection.ports, "Processes that listen on this TCP port")
-      ->check(CLI::Range(1, 65535));
-  command.add_option("--cgroup", selection.cgroups, "Processes in this control group");
+      ->check(CLI::Range(1, 65535))
+      ->allow_extra_args(false);
+  command.add_option("--cgroup", selection.cgroups, "Processes in this control group")
+      ->allow_extra_args(false);
 }
 
 Result<std::vector<Pid>> SelectProcesses(const ProcessSelection& selection) {

@@ -14,6 +14,7 @@
 #include "cli/format.h"
 #include "cli/profile_input.h"
 #include "cli/request_json.h"
+#include "cli/session_text.h"
 #include "cli/table.h"
 #include "collector/profile/call_graph.h"
 #include "collector/store/loss.h"
@@ -95,7 +96,7 @@ Result<Shown> Load(Reader& reader, RequestId id, const std::string& database) {
 // Functions with the most time of their own first: in a single request every caller has the same
 // total, and the leaves say where it was spent.
 std::vector<CallGraph::FunctionCost> TopFunctions(const Profile& profile, int64_t limit) {
-  std::vector<CallGraph::FunctionCost> functions = BuildCallGraph(profile.tree).functions;
+  std::vector<CallGraph::FunctionCost> functions = LoadedGraph(profile).functions;
   std::stable_sort(functions.begin(), functions.end(), [](const auto& a, const auto& b) {
     return std::pair(a.self_ns, a.total_ns) > std::pair(b.self_ns, b.total_ns);
   });
@@ -130,7 +131,7 @@ void AddTimes(const RequestRow& row, Table& table) {
   add("on CPU", row.on_cpu_ns);
   add("blocked", row.blocked_ns);
   add("waiting for a CPU", row.runqueue_ns);
-  add("waiting for its turn", row.waiting_ns);
+  add("waiting (open while its thread did something else)", row.waiting_ns);
 }
 
 Table Details(const Shown& shown) {
@@ -153,14 +154,15 @@ Table Details(const Shown& shown) {
 
 std::string Losses(const Shown& shown) {
   std::string text;
-  for (size_t kind = 0; kind < shown.lost.size(); ++kind) {
-    if (shown.lost[kind] != 0) {
-      text +=
-          fmt::format("  {}: {}\n", LossName(static_cast<pinfo_loss_kind>(kind)), shown.lost[kind]);
-    }
+  for (const std::string& line : DescribeLosses(shown.lost)) {
+    text += "  " + line + "\n";
   }
-  return text.empty() ? "Nothing was lost while it was recorded.\n"
+  text = text.empty() ? "Nothing was lost while it was recorded.\n"
                       : "Lost in the session that recorded it, of all requests:\n" + text;
+  if (const std::string line = DescribeNotProfiled(shown.lost); !line.empty()) {
+    text += "In that session, of all requests, " + line + "\n";
+  }
+  return text;
 }
 
 std::string Text(const Shown& shown, int64_t limit) {

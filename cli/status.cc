@@ -10,6 +10,7 @@
 #include "cli/format.h"
 #include "cli/profile_input.h"
 #include "cli/request_json.h"
+#include "cli/session_text.h"
 #include "cli/table.h"
 #include "collector/store/loss.h"
 #include "collector/store/sqlite_store.h"
@@ -55,42 +56,34 @@ std::string Share(int64_t part, int64_t whole) {
                    : fmt::format("{} of {}", part, whole);
 }
 
-std::string OwnCost(const Totals& totals) {
-  const std::string own = FormatDuration(totals.own_cpu_ns);
-  if (totals.latency.sum_ns <= 0) {
-    return fmt::format("pinfo itself used {} of CPU\n", own);
-  }
-  return fmt::format("pinfo itself used {} of {} served ({})\n", own,
-                     FormatDuration(totals.latency.sum_ns),
-                     FormatPercent(totals.own_cpu_ns, totals.latency.sum_ns));
-}
-
-std::string TotalsText(const Totals& totals, const std::string& database) {
+std::string TotalsText(const Overview& overview, const std::string& database) {
+  const Totals& totals = overview.totals;
+  const std::string own_cost = DescribeOwnCost(OwnCostOf(overview.sessions)) + "\n";
   const LatencySummary& latency = totals.latency;
   std::string text = fmt::format("{}, {}\n", database, FormatBytes(totals.database_bytes));
   if (latency.count == 0) {
-    return text + "No requests yet.\n" + OwnCost(totals);
+    return text + "No requests yet.\n" + own_cost;
   }
-  text += fmt::format("{} requests at {} sites, {} failed, from {} to {}\n", latency.count,
-                      totals.sites, latency.failed, FormatLocalTime(totals.first_wall_ns),
-                      FormatLocalTime(totals.last_wall_ns));
-  text += fmt::format("latency: half below {}, 90% below {}, 99% below {}, at most {}\n",
+  text += fmt::format("{} at {}, {} failed, from {} to {}\n", Count(latency.count, "request"),
+                      Count(totals.sites, "site"), latency.failed,
+                      FormatLocalTime(totals.first_wall_ns), FormatLocalTime(totals.last_wall_ns));
+  text += fmt::format("latency: p50 {}, p90 {}, p99 {}, at most {}\n",
                       FormatDuration(latency.p50_ns), FormatDuration(latency.p90_ns),
                       FormatDuration(latency.p99_ns), FormatDuration(latency.max_ns));
-  return text + OwnCost(totals);
+  return text + own_cost;
 }
 
 // What is missing from the figures above: never left out, also where it is nothing.
 std::string MissingText(const Totals& totals) {
   std::string text;
-  for (size_t kind = 0; kind < totals.lost.size(); ++kind) {
-    if (totals.lost[kind] != 0) {
-      text += fmt::format("lost: {}: {}\n", LossName(static_cast<pinfo_loss_kind>(kind)),
-                          totals.lost[kind]);
-    }
+  for (const std::string& line : DescribeLosses(totals.lost)) {
+    text += "lost: " + line + "\n";
   }
   if (text.empty()) {
     text = "nothing was lost\n";
+  }
+  if (const std::string line = DescribeNotProfiled(totals.lost); !line.empty()) {
+    text += line + "\n";
   }
   text += fmt::format("requests whose time split is not known: {}\n",
                       Share(totals.latency.count - totals.latency.timed, totals.latency.count));
@@ -109,8 +102,8 @@ Table SiteTable(const std::vector<SiteSummary>& sites) {
                {"ROUTES", Align::kRight},
                {"REQUESTS", Align::kRight},
                {"FAILED", Align::kRight},
-               {"HALF BELOW", Align::kRight},
-               {"99% BELOW", Align::kRight},
+               {"P50", Align::kRight},
+               {"P99", Align::kRight},
                {"AT MOST", Align::kRight}});
   for (const SiteSummary& each : sites) {
     table.AddRow({each.site.empty() ? "-" : each.site, std::to_string(each.routes),
@@ -163,7 +156,7 @@ Table SessionTable(const std::vector<SessionRow>& sessions) {
 
 std::string Text(const Overview& overview, const std::string& database) {
   const bool terminal = StdoutIsTerminal();
-  std::string text = TotalsText(overview.totals, database) + MissingText(overview.totals);
+  std::string text = TotalsText(overview, database) + MissingText(overview.totals);
   for (const Table& table : {SiteTable(overview.sites), ProcessTable(overview.processes),
                              SessionTable(overview.sessions)}) {
     if (!table.empty()) {
@@ -194,7 +187,9 @@ Json LostJson(const std::array<int64_t, PINFO_LOSS_KIND_COUNT>& lost) {
   return json;
 }
 
-Json TotalsJson(const Totals& totals) {
+Json TotalsJson(const Overview& overview) {
+  const Totals& totals = overview.totals;
+  const OwnCost own = OwnCostOf(overview.sessions);
   Json json = {{"type", "totals"}};
   json.update(LatencyJson(totals.latency));
   json.update({{"sites", totals.sites},
@@ -207,6 +202,10 @@ Json TotalsJson(const Totals& totals) {
                {"first", TimeOrNull(totals.first_wall_ns)},
                {"last", TimeOrNull(totals.last_wall_ns)},
                {"own_cpu_ns", totals.own_cpu_ns},
+               // Of the ended sessions that were no replays: what goes with the watched time.
+               {"watched_ns", own.watched_ns},
+               {"watched_own_cpu_ns", own.cpu_ns},
+               {"watched_requests", own.requests},
                {"database_bytes", totals.database_bytes},
                {"lost", LostJson(totals.lost)}});
   return json;
@@ -257,7 +256,7 @@ Json SessionJson(const SessionRow& session) {
 }
 
 std::string JsonLines(const Overview& overview) {
-  std::string text = JsonLine(TotalsJson(overview.totals));
+  std::string text = JsonLine(TotalsJson(overview));
   for (const SiteSummary& each : overview.sites) {
     Json json = {{"type", "site"}, {"site", each.site}, {"routes", each.routes}};
     json.update(LatencyJson(each.latency));

@@ -67,15 +67,18 @@ void Table::AddRow(std::vector<std::string> cells) {
 
 std::string Table::Render(bool terminal) const {
   std::string text;
+  std::vector<std::vector<std::string>> lines(1);
+  for (const Column& column : columns_) {
+    lines[0].push_back(column.header);
+  }
   if (!terminal) {
+    if (!rows_.empty()) {
+      text += "#" + Join(lines[0]);
+    }
     for (const std::vector<std::string>& row : rows_) {
       text += Join(row);
     }
     return text;
-  }
-  std::vector<std::vector<std::string>> lines(1);
-  for (const Column& column : columns_) {
-    lines[0].push_back(column.header);
   }
   for (const std::vector<std::string>& row : rows_) {
     std::vector<std::string>& line = lines.emplace_back();

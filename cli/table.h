@@ -22,8 +22,9 @@ class Table {
   void AddRow(std::vector<std::string> cells);
   [[nodiscard]] bool empty() const { return rows_.empty(); }
 
-  // On a terminal: a header, aligned columns, long cells cut. Otherwise: rows whole, one tab
-  // between columns and no header, as cut and awk take them.
+  // On a terminal: a header, aligned columns, long cells cut. Otherwise: rows whole, with one tab
+  // between columns, as cut and awk take them, below a line of the headers that begins with '#';
+  // nothing at all where there are no rows.
   [[nodiscard]] std::string Render(bool terminal) const;
 
  private:

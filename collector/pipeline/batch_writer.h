@@ -43,6 +43,8 @@ class BatchWriter {
   void AddStatus(StatusEntry entry);
   void Count(const RequestRow& row) { minutes_.Add(row); }
 
+  // Requests gathered and not yet stored.
+  [[nodiscard]] size_t pending_requests() const { return requests_.size(); }
   [[nodiscard]] size_t pending_rows() const { return requests_.size() + unattributed_.size(); }
   // Stores everything gathered, and the session's figures (whose id it sets).
   Status Commit(SessionRow& session);

@@ -57,7 +57,7 @@ class Pipeline {
     summary_.session.start_wall_ns = processes_.WallNs(MonotonicNs());
   }
 
-  Result<PipelineSummary> Run(ChunkQueue& queue);
+  PipelineSummary Run(ChunkQueue& queue);
 
  private:
   struct Candidate {
@@ -298,7 +298,7 @@ void Pipeline::OnChunk(std::unique_ptr<Chunk> chunk) {
   assembler_.Advance(now_ns - Orderer::kHoldBackNs);
 }
 
-Result<PipelineSummary> Pipeline::Run(ChunkQueue& queue) {
+PipelineSummary Pipeline::Run(ChunkQueue& queue) {
   int64_t next_batch_ns = MonotonicNs() + kBatchNs;
   int64_t next_retain_ns = MonotonicNs() + kRetainNs;
   YieldingPriority priority(options_.live);
@@ -333,13 +333,12 @@ Result<PipelineSummary> Pipeline::Run(ChunkQueue& queue) {
   samples_.Expire(INT64_MAX, rest);
   writer_.AddUnattributed(std::move(rest));
   summary_.session.end_wall_ns = processes_.WallNs(MonotonicNs());
-  if (Status stored = StoreBatch(); !stored) {
-    return tl::unexpected(stored.error());
+  summary_.status = StoreBatch();
+  if (summary_.status) {
+    summary_.status = queue.status();
   }
-  if (Status captured = queue.status(); !captured) {
-    return tl::unexpected(captured.error());
-  }
-  summary_.rows_not_stored += writer_.rows_given_up();
+  summary_.rows_not_stored += writer_.rows_given_up() +
+                              static_cast<int64_t>(writer_.pending_requests() + candidates_.size());
   return std::move(summary_);
 }
 
@@ -361,15 +360,14 @@ Status PrepareDumpDirectory(const std::string& path) {
   return {};
 }
 
-Result<PipelineSummary> RunPipeline(const PipelineOptions& options, Source& source, Store& store,
-                                    RecordingWriter* recorder,
-                                    const std::atomic<bool>& stop_requested) {
+PipelineSummary RunPipeline(const PipelineOptions& options, Source& source, Store& store,
+                            RecordingWriter* recorder, const std::atomic<bool>& stop_requested) {
   Pipeline pipeline(options, source, store);
   ChunkQueue queue(kQueueBytes);
   CaptureThread capture({.duration_ns = options.duration_ns, .live = options.live}, source,
                         recorder, queue);
   capture.Start(stop_requested);
-  Result<PipelineSummary> summary = pipeline.Run(queue);
+  PipelineSummary summary = pipeline.Run(queue);
   capture.Join();
   return summary;
 }

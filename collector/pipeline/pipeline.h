@@ -39,17 +39,18 @@ struct PipelineSummary {
   SessionRow session;
   int64_t profiled = 0;
   int64_t samples_incomplete = 0;
-  int64_t rows_not_stored = 0;   // the database refused them for too long
+  int64_t rows_not_stored = 0;   // requests the database refused for too long, or at the end
   std::string stats_file_error;  // the first stats file that could not be written, and why
+  Status status;  // why not everything seen was captured or stored; the figures hold all the same
 };
 
 // Creates the directory where it is missing and checks that files can be written to it.
 Status PrepareDumpDirectory(const std::string& path);
 
 // Runs until the source has ended, the duration has passed or stop_requested is set. Everything
-// seen is stored before it returns. recorder: gets every record too; may be nullptr.
-Result<PipelineSummary> RunPipeline(const PipelineOptions& options, Source& source, Store& store,
-                                    RecordingWriter* recorder,
-                                    const std::atomic<bool>& stop_requested);
+// seen is stored before it returns, or the summary's status says why not. recorder: gets every
+// record too; may be nullptr.
+PipelineSummary RunPipeline(const PipelineOptions& options, Source& source, Store& store,
+                            RecordingWriter* recorder, const std::atomic<bool>& stop_requested);
 
 }  // namespace pinfo

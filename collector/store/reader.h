@@ -23,7 +23,8 @@ enum class RequestOrder : uint8_t { kNewest, kOldest, kSlowest, kOnCpu, kBlocked
 struct RequestFilter {
   std::optional<std::string> site = std::nullopt;
   std::optional<std::string> route = std::nullopt;  // exact, or a glob where it holds * or ?
-  std::optional<std::string> method = std::nullopt;
+  std::optional<std::string> method = std::nullopt;    // ASCII case does not matter
+  std::optional<Pid> pid = std::nullopt;
   std::optional<int32_t> status = std::nullopt;        // exact
   std::optional<int32_t> status_class = std::nullopt;  // 5 for 5xx
   std::optional<int64_t> slower_than_ns = std::nullopt;

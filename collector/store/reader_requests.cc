@@ -115,13 +115,17 @@ void AddRouteConditions(const RequestFilter& filter, Conditions& conditions) {
     }
   }
   if (filter.method) {
-    conditions.Add("r.method_id IN (SELECT id FROM word WHERE text = ?)", *filter.method);
+    conditions.Add("r.method_id IN (SELECT id FROM word WHERE text = ? COLLATE NOCASE)",
+                   *filter.method);
   }
 }
 
 Conditions ConditionsOf(const RequestFilter& filter) {
   Conditions conditions;
   AddRouteConditions(filter, conditions);
+  if (filter.pid) {
+    conditions.Add("r.pid = ?", int64_t{filter.pid->value});
+  }
   if (filter.status) {
     conditions.Add("r.status = ?", int64_t{*filter.status});
   }

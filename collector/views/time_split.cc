@@ -52,7 +52,7 @@ std::string DescribeTimeSplit(const RequestRow& row) {
        {std::pair<const char*, std::optional<int64_t>>{"on CPU", row.on_cpu_ns},
         {"blocked", row.blocked_ns},
         {"waiting for a CPU", row.runqueue_ns},
-        {"waiting for its turn", row.waiting_ns}}) {
+        {"waiting", row.waiting_ns}}) {
     const int64_t part = std::clamp<int64_t>(time.value_or(0), 0, left);
     left -= part;
     parts.push_back({name, part, 0, 0});

@@ -20,13 +20,13 @@ TEST(Table, IsAlignedOnATerminal) {
 }
 
 TEST(Table, IsPlainColumnsInAPipe) {
-  EXPECT_EQ(Example().Render(false), "7\th\xc3\xa9\t12\n10\ttwo words\t3\n");
+  EXPECT_EQ(Example().Render(false), "#ID\tNAME\tSIZE\n7\th\xc3\xa9\t12\n10\ttwo words\t3\n");
 }
 
 TEST(Table, ACellCannotBreakItsRow) {
   Table table({{"A"}, {"B"}});
   table.AddRow({"x\ty\nz", "\x1b[31m"});
-  EXPECT_EQ(table.Render(false), "x\\x09y\\x0az\t\\x1b[31m\n");
+  EXPECT_EQ(table.Render(false), "#A\tB\nx\\x09y\\x0az\t\\x1b[31m\n");
 }
 
 TEST(Table, LongCellsAreCutOnATerminalOnly) {
@@ -36,7 +36,7 @@ TEST(Table, LongCellsAreCutOnATerminalOnly) {
     text += "\xc3\xa9";
   }
   table.AddRow({text});
-  EXPECT_EQ(table.Render(false), text + "\n");
+  EXPECT_EQ(table.Render(false), "#A\n" + text + "\n");
   EXPECT_EQ(table.Render(true), "A\n" + text.substr(0, 2 * 93) + "...\n");
 }
 

@@ -70,7 +70,8 @@ TEST(PipelineTest, RequestsTheirTimesAndTheirSamplesAreStored) {
   RememberingStore store;
   const std::atomic<bool> stop = false;
   const auto summary = RunPipeline(Replayed(), source, store, nullptr, stop);
-  ASSERT_TRUE(summary.has_value()) << summary.error().message;
+  ASSERT_TRUE(summary.status.has_value()) << summary.status.error().message;
+  EXPECT_EQ(summary.rows_not_stored, 0);
   ASSERT_EQ(store.requests.size(), 2U);
   EXPECT_EQ(store.requests[0].target, "/a");
   EXPECT_EQ(store.requests[0].status, 200);
@@ -81,9 +82,9 @@ TEST(PipelineTest, RequestsTheirTimesAndTheirSamplesAreStored) {
   EXPECT_EQ(store.requests[0].site, "h");
   EXPECT_EQ(store.requests[1].route, "/users/{n}");
   EXPECT_EQ(store.requests[1].status, 503);
-  EXPECT_EQ(summary->session.requests_seen, 2);
-  EXPECT_EQ(summary->session.samples_seen, 2);
-  EXPECT_EQ(summary->session.samples_attributed, 1);
+  EXPECT_EQ(summary.session.requests_seen, 2);
+  EXPECT_EQ(summary.session.samples_seen, 2);
+  EXPECT_EQ(summary.session.samples_attributed, 1);
   // The sample between the requests is stored, as nobody's.
   ASSERT_EQ(store.samples.size(), 2U);
   EXPECT_EQ(std::count_if(store.samples.begin(), store.samples.end(),
@@ -104,8 +105,11 @@ TEST(PipelineTest, ADatabaseThatStaysLockedIsTold) {
   const std::atomic<bool> stop = false;
   const auto summary = RunPipeline(options, source, store, nullptr, stop);
   // The only batch of so short a run is the last one: it fails, and says so.
-  ASSERT_FALSE(summary.has_value());
-  EXPECT_THAT(summary.error().message, testing::HasSubstr("locked"));
+  ASSERT_FALSE(summary.status.has_value());
+  EXPECT_THAT(summary.status.error().message, testing::HasSubstr("locked"));
+  // What was seen is known all the same, and that none of it is there to be read.
+  EXPECT_EQ(summary.session.requests_seen, 2);
+  EXPECT_EQ(summary.rows_not_stored, 2);
 }
 
 TEST(PipelineTest, AFailingSourceIsToldAfterWhatItGaveIsStored) {
@@ -114,8 +118,8 @@ TEST(PipelineTest, AFailingSourceIsToldAfterWhatItGaveIsStored) {
   RememberingStore store;
   const std::atomic<bool> stop = false;
   const auto summary = RunPipeline(Replayed(), source, store, nullptr, stop);
-  ASSERT_FALSE(summary.has_value());
-  EXPECT_EQ(summary.error().message, "the ring is gone");
+  ASSERT_FALSE(summary.status.has_value());
+  EXPECT_EQ(summary.status.error().message, "the ring is gone");
   EXPECT_EQ(store.requests.size(), 2U);
 }
 
@@ -132,9 +136,9 @@ TEST(PipelineTest, LossesAndMalformedRecordsAreCounted) {
   RememberingStore store;
   const std::atomic<bool> stop = false;
   const auto summary = RunPipeline(Replayed(), source, store, nullptr, stop);
-  ASSERT_TRUE(summary.has_value());
-  EXPECT_EQ(summary->session.lost[PINFO_LOSS_RING_SAMPLE], 12);
-  EXPECT_EQ(summary->session.lost[PINFO_LOSS_MALFORMED], 13);
+  ASSERT_TRUE(summary.status.has_value());
+  EXPECT_EQ(summary.session.lost[PINFO_LOSS_RING_SAMPLE], 12);
+  EXPECT_EQ(summary.session.lost[PINFO_LOSS_MALFORMED], 13);
 }
 
 TEST(PipelineTest, OnlyWantedRequestsAreProfiledAndTheirFilesNamed) {
@@ -148,8 +152,8 @@ TEST(PipelineTest, OnlyWantedRequestsAreProfiledAndTheirFilesNamed) {
   options.wants_profile = [](const ServedRequest& request) { return request.status == 503; };
   const std::atomic<bool> stop = false;
   const auto summary = RunPipeline(options, source, store, nullptr, stop);
-  ASSERT_TRUE(summary.has_value());
-  EXPECT_EQ(summary->profiled, 1);
+  ASSERT_TRUE(summary.status.has_value());
+  EXPECT_EQ(summary.profiled, 1);
   ASSERT_EQ(store.requests.size(), 2U);
   EXPECT_FALSE(store.requests[0].profiled);
   EXPECT_TRUE(store.requests[1].profiled);

@@ -41,6 +41,7 @@ TEST_F(ReaderTest, FiltersSelectAndOrdersSort) {
   RequestRow one = MakeRequest(1);
   RequestRow two = MakeRequest(2);
   two.method = "POST";
+  two.pid = Pid{4242};
   two.status = 502;
   two.latency_ns = 50'000'000;
   two.site = "api.example";
@@ -66,6 +67,9 @@ TEST_F(ReaderTest, FiltersSelectAndOrdersSort) {
   EXPECT_THAT(Ids({.route = "/l?s*"}), ElementsAre(3, 1));
   EXPECT_THAT(Ids({.route = "/v1/[id]/*"}), ElementsAre(2));  // brackets are no set
   EXPECT_THAT(Ids({.method = "POST"}), ElementsAre(2));
+  EXPECT_THAT(Ids({.method = "post"}), ElementsAre(2));
+  EXPECT_THAT(Ids({.pid = Pid{4242}}), ElementsAre(2));
+  EXPECT_THAT(Ids({.pid = Pid{1}}), IsEmpty());
   EXPECT_THAT(Ids({.status = 502}), ElementsAre(2));
   EXPECT_THAT(Ids({.status_class = 2}), ElementsAre(1));
   EXPECT_THAT(Ids({.slower_than_ns = 1'000'000}), ElementsAre(2));

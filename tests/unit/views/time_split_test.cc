@@ -34,6 +34,12 @@ TEST(TimeSplit, WhatIsMissingIsNamed) {
   EXPECT_THAT(DescribeTimeSplit(Row(0, 0, 0, 0)), HasSubstr("no measurable time"));
 }
 
+TEST(TimeSplit, OpenWhileItsThreadDidSomethingElseIsWaiting) {
+  RequestRow row = Row(100, 10, 0, 0);
+  row.waiting_ns = 90;
+  EXPECT_EQ(DescribeTimeSplit(row), "10% on CPU, 90% waiting");
+}
+
 TEST(TimeSplit, SurvivesFiguresThatCannotBe) {
   EXPECT_EQ(DescribeTimeSplit(Row(100, 500, -7, 500)), "100% on CPU");
 }

@@ -1,0 +1,38 @@
+// What sessions cost and missed, in the words that status, show and the end of a capture share.
+// Pure: no I/O.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "collector/store/rows.h"
+
+namespace pinfo::cli {
+
+// pinfo's own CPU time, of the sessions that say how long they watched: those that have ended and
+// are no replay, which watches nothing.
+struct OwnCost {
+  int64_t cpu_ns = 0;
+  int64_t watched_ns = 0;  // wall time from start to end, added up
+  int64_t requests = 0;
+  int64_t other_cpu_ns = 0;  // of the other sessions
+};
+OwnCost OwnCostOf(std::span<const SessionRow> sessions);
+
+// "pinfo itself used 294 ms of CPU in 30.1 s of watching (1% of one CPU), 14.7 us a request"
+std::string DescribeOwnCost(const OwnCost& cost);
+
+// One line for each kind of loss, without the end of line. What --profile-rate left without a
+// profile is a choice, not a loss: it is no part of them.
+std::vector<std::string> DescribeLosses(const std::array<int64_t, PINFO_LOSS_KIND_COUNT>& lost);
+
+// "not profiled: 7 (over --profile-rate)"; empty where there are none.
+std::string DescribeNotProfiled(const std::array<int64_t, PINFO_LOSS_KIND_COUNT>& lost);
+
+// "1 site", "2 sites". plural: empty for the singular with an s.
+std::string Count(int64_t count, const std::string& singular, const std::string& plural = "");
+
+}  // namespace pinfo::cli
