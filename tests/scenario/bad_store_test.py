@@ -151,6 +151,7 @@ def full(context):
             check_equal(observed.observation.stop(), 1, "exit status of attach")
         server.stop()
         check("full" in observed.text, f"the message says that it is full:\n{observed.text}")
+        check(" not stored; " in observed.text, f"what was seen is summed up:\n{observed.text}")
         check(harness.database_is_sound(database), "the database is sound")
 
 

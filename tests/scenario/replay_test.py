@@ -35,6 +35,8 @@ def same_requests(context):
     _, database = replay(context, path, "replayed")
     replayed = context.requests(database=database)
     harness.check_same_lines(comparable(replayed), comparable(live), "replayed requests")
+    again, _ = replay(context, path, "replayed")
+    check("already (session 1)" in again.stderr, f"a second replay is warned of: {again.stderr!r}")
 
 
 @scenario()
