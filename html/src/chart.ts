@@ -10,6 +10,12 @@ const RIGHT = 8;
 const TOP = 10;
 const BOTTOM = 22;
 
+// Bars grow no wider than this, or than a third of their slot where there are few.
+const WIDEST_BAR = 40;
+// Where slots are this wide, a minute has a dot in the lines and its label below its middle.
+const DOTTED_SLOT = 12;
+const LABELLED_SLOT = 80;
+
 interface Scale {
   width: number; // of the plot, without the axes
   bins: Bin[];
@@ -96,16 +102,18 @@ function timeTicks({bins, width}: Scale): {x: number; text: string; anchor: stri
   if (!first || !last) {
     return [];
   }
+  const slot = width / bins.length;
   const severalDays = day(first.start_us) !== day(last.start_us);
   const fit = Math.max(1, Math.floor(width / (severalDays ? 150 : 80)));
   const step = tickStep(bins.length / fit);
   const ticks = [];
   for (let index = 0; index < bins.length; index += step) {
     const us = bins[index]?.start_us ?? 0;
+    const centred = slot >= LABELLED_SLOT && !severalDays;
     ticks.push({
-      x: LEFT + index * (width / bins.length),
+      x: LEFT + (index + (centred ? 0.5 : 0)) * slot,
       text: severalDays ? `${day(us)} ${minute(us)}` : minute(us),
-      anchor: index === 0 ? 'start' : index + step / 2 > bins.length ? 'end' : 'middle',
+      anchor: centred ? 'middle' : index === 0 ? 'start' : index + step / 2 > bins.length ? 'end' : 'middle',
     });
   }
   return ticks;
@@ -121,13 +129,14 @@ function requestChart(bins: Bin[], chartWidth: number, every: string, label: str
   const top = niceCeiling(Math.max(...bins.map((bin) => bin.count)));
   const step = width / bins.length;
   const gap = step > 4 ? 1 : 0;
+  const barWidth = Math.min(step - gap, Math.max(WIDEST_BAR, step / 3));
   const bar = (kind: string, index: number, value: number) => {
     const height = (HEIGHT * value) / top;
     return svg('rect', {
       class: kind,
-      x: LEFT + index * step,
+      x: LEFT + (index + 0.5) * step - barWidth / 2,
       y: TOP + HEIGHT - height,
-      width: Math.min(step - gap, 40),
+      width: barWidth,
       height,
     });
   };
@@ -147,8 +156,9 @@ function latencyChart(bins: Bin[], chartWidth: number, label: string): SVGSVGEle
   const width = chartWidth - LEFT - RIGHT;
   const top = niceCeiling(Math.max(...bins.map((bin) => bin.p99_ns ?? 0)));
   const step = width / bins.length;
-  const line = (kind: string, value: (bin: Bin) => number | null) => {
+  const line = (kind: string, name: string, value: (bin: Bin) => number | null) => {
     let path = '';
+    const dots: Child[] = [];
     let drawing = false;
     bins.forEach((bin, index) => {
       const ns = value(bin);
@@ -157,13 +167,19 @@ function latencyChart(bins: Bin[], chartWidth: number, label: string): SVGSVGEle
         return;
       }
       const x = (LEFT + (index + 0.5) * step).toFixed(1);
+      const known = (at: number) => bins[at] !== undefined && value(bins[at]) !== null;
+      const alone = !known(index - 1) && !known(index + 1);
       const y = (TOP + HEIGHT * (1 - Math.min(ns / top, 1))).toFixed(1);
-      // A bin between two empty ones would be a path of no length: the dot makes it visible.
-      path += drawing ? `L${x} ${y}` : `M${x} ${y}h.01`;
+      path += drawing ? `L${x} ${y}` : `M${x} ${y}`;
+      // A bin between two empty ones has no line.
+      if (step >= DOTTED_SLOT || alone) {
+        const title = svg('title', {}, `${time(bin.start_us)}: ${name} ${duration(ns)}`);
+        dots.push(svg('circle', {class: kind, cx: x, cy: y, r: 3}, title));
+      }
       drawing = true;
     });
-    return svg('path', {class: kind, d: path});
+    return svg('g', {}, svg('path', {class: kind, d: path}), ...dots);
   };
-  const marks = [line('line-p99', (bin) => bin.p99_ns), line('line-mean', (bin) => bin.mean_ns)];
+  const marks = [line('line-p99', 'p99', (bin) => bin.p99_ns), line('line-mean', 'mean', (bin) => bin.mean_ns)];
   return frame({width, bins, top}, label, (ns) => (ns === 0 ? '0' : duration(ns)), marks);
 }

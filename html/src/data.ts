@@ -52,6 +52,15 @@ export interface Session {
   own_cpu_ns: number;
   own_peak_rss_bytes: number;
   lost: number;
+  not_profiled: number; // over --profile-rate: a choice, no part of lost
+}
+
+// pinfo's own, of the sessions for which the time watched is known.
+export interface OwnCost {
+  cpu_ns: number;
+  watched_ns: number;
+  requests: number;
+  other_cpu_ns: number; // of the other sessions
 }
 
 export interface Overview {
@@ -66,9 +75,11 @@ export interface Overview {
   first_us: number | null;
   last_us: number | null;
   own_cpu_ns: number;
+  own_cost: OwnCost;
   database_bytes: number;
   rows_thinned: number;
   losses: {what: string; count: number}[];
+  not_profiled: number;
   bin_minutes: number;
   bins: Bin[];
   sessions: Session[];

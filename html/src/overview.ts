@@ -1,6 +1,6 @@
 // index.html: is it slow, where, since when, and how far can these figures be trusted.
 import {timeChart} from './chart';
-import {data, Overview, Session} from './data';
+import {data, Overview, OwnCost, Session} from './data';
 import {el, figures, section} from './dom';
 import {bytes, count, duration, ms, percent, plural, time} from './format';
 import {processTable} from './processes';
@@ -78,12 +78,15 @@ function requestsOverTime(overview: Overview): HTMLElement {
 
 function completeness(overview: Overview): HTMLElement {
   const {report} = data();
-  const {latency, losses, samples} = overview;
+  const {losses, samples} = overview;
   const unattributed = samples - overview.samples_attributed;
   const items = [
     losses.length === 0
       ? 'Nothing was lost: no record was dropped.'
       : `${losses.map(({what, count: lost}) => `${count(lost)} ${what}`).join('; ')}.`,
+    overview.not_profiled === 0
+      ? null
+      : `${plural(overview.not_profiled, 'request')} not profiled (over --profile-rate): by choice, counted and timed as the others.`,
     samples === 0
       ? 'No stacks were sampled.'
       : `${count(unattributed)} of ${plural(samples, 'stack sample')} (${percent(unattributed, samples)}) ` +
@@ -104,20 +107,22 @@ function completeness(overview: Overview): HTMLElement {
   ];
   return section(
     'How complete this is',
-    el('ul', {class: 'plain'}, ...items.map((item) => el('li', {}, item))),
-    figures([
-      [
-        'CPU used by pinfo itself',
-        duration(overview.own_cpu_ns),
-        latency.count > 0 ? `${duration(overview.own_cpu_ns / latency.count)} a request` : '',
-      ],
-      [
-        'Compared with the requests',
-        percent(overview.own_cpu_ns, latency.on_cpu_sum_ns),
-        `of their ${duration(latency.on_cpu_sum_ns)} on CPU`,
-      ],
-      ['Database', bytes(overview.database_bytes), plural(overview.request_rows, 'request row')],
-    ]),
+    el('ul', {class: 'plain'}, ...items.map((item) => (item === null ? null : el('li', {}, item)))),
+    el('p', {class: 'own-cost'}, ownCost(overview.own_cost)),
+    el('p', {}, `The database is ${bytes(overview.database_bytes)} with ${plural(overview.request_rows, 'request row')}.`),
+  );
+}
+
+function ownCost(cost: OwnCost): string {
+  if (cost.watched_ns === 0) {
+    return `pinfo itself used ${duration(cost.other_cpu_ns)} of CPU.`;
+  }
+  const each = cost.requests > 0 ? `, ${duration(cost.cpu_ns / cost.requests)} a request` : '';
+  const others =
+    cost.other_cpu_ns > 0 ? `; ${duration(cost.other_cpu_ns)} in sessions that replayed or have not ended` : '';
+  return (
+    `pinfo itself used ${duration(cost.cpu_ns)} of CPU in ${duration(cost.watched_ns)} of watching ` +
+    `(${percent(cost.cpu_ns, cost.watched_ns)} of one CPU)${each}${others}.`
   );
 }
 
@@ -128,25 +133,35 @@ function sessionTable(sessions: Session[]): HTMLElement {
       id: 'end',
       title: 'End',
       width: 21,
-      wide: true,
+      optional: 1,
       value: (s) => s.end_us,
       cell: (s) => (s.end_us === null ? 'not ended' : time(s.end_us)),
     },
-    {id: 'mode', title: 'Mode', width: 14, value: (s) => s.mode, cell: (s) => s.mode},
+    {id: 'mode', title: 'Mode', width: 14, optional: 2, value: (s) => s.mode, cell: (s) => s.mode},
     {
       id: 'command',
       title: 'Command',
       width: 26,
       grow: true,
-      wide: true,
+      optional: 1,
       value: (s) => s.command,
       cell: (s) => el('span', {title: s.command}, s.command),
     },
     {id: 'requests', title: 'Requests', width: 12, number: true, value: (s) => s.requests_seen, cell: (s) => count(s.requests_seen)},
-    {id: 'samples', title: 'Samples', width: 11, number: true, value: (s) => s.samples_seen, cell: (s) => count(s.samples_seen)},
-    {id: 'lost', title: 'Lost', width: 9, number: true, value: (s) => s.lost, cell: (s) => count(s.lost)},
-    {id: 'cpu', title: 'Own CPU, ms', width: 14, number: true, value: (s) => s.own_cpu_ns, cell: (s) => ms(s.own_cpu_ns)},
-    {id: 'rss', title: 'Own memory', width: 13, number: true, value: (s) => s.own_peak_rss_bytes, cell: (s) => bytes(s.own_peak_rss_bytes)},
+    {id: 'samples', title: 'Samples', width: 11, optional: 2, number: true, value: (s) => s.samples_seen, cell: (s) => count(s.samples_seen)},
+    {id: 'lost', title: 'Lost', width: 9, optional: 1, number: true, value: (s) => s.lost, cell: (s) => count(s.lost)},
+    {
+      id: 'not_profiled',
+      title: 'Not profiled',
+      width: 10,
+      optional: 3,
+      number: true,
+      hint: 'Over --profile-rate: by choice, not a loss',
+      value: (s) => s.not_profiled,
+      cell: (s) => count(s.not_profiled),
+    },
+    {id: 'cpu', title: 'Own CPU, ms', width: 12, optional: 1, number: true, value: (s) => s.own_cpu_ns, cell: (s) => ms(s.own_cpu_ns)},
+    {id: 'rss', title: 'Own memory', width: 11, optional: 4, number: true, value: (s) => s.own_peak_rss_bytes, cell: (s) => bytes(s.own_peak_rss_bytes)},
   ];
   return new TableView('Sessions', columns, sessions, {column: 'start', descending: true}).element;
 }

@@ -3,6 +3,7 @@
 import {data, ProfileFunction, RequestPage} from './data';
 import {el, figures, section} from './dom';
 import {bytes, clock, count, day, duration, ms, percent, plural, UNKNOWN} from './format';
+import {showGraph} from './graph_view';
 import {Column, TableView} from './table_view';
 import {splitBar, splitLegend} from './time_split';
 
@@ -18,7 +19,7 @@ export function showRequest(): void {
   heading.textContent = `${request.method} ${request.target}`;
   heading.after(summary(page), timeSplit(page));
   graph.after(functions(page));
-  makeZoomable(graph);
+  showGraph(graph);
 }
 
 function summary(page: RequestPage): HTMLElement {
@@ -63,7 +64,7 @@ function functions(page: RequestPage): HTMLElement {
         'Names in brackets stand for time without a stack. The on-CPU time is exact; how it is spread over functions ' +
         'is as fine as the samples.',
     ),
-    new TableView('Functions', columns(page), page.functions, {column: 'total', descending: true}).element,
+    new TableView('Functions', columns(page), page.functions, {column: 'self', descending: true}).element,
     page.functions_left > 0
       ? el('p', {}, `${plural(page.functions_left, 'function')} with less time not listed; the .dot and .stats files have them.`)
       : null,
@@ -99,7 +100,7 @@ function columns(page: RequestPage): Column<ProfileFunction>[] {
       title: 'Samples',
       width: 10,
       number: true,
-      wide: true,
+      optional: 2,
       hint: 'Samples whose stack contains the function',
       value: (f) => f.samples,
       cell: (f) => count(f.samples),
@@ -116,23 +117,9 @@ function columns(page: RequestPage): Column<ProfileFunction>[] {
       id: 'file',
       title: 'File',
       width: 30,
-      wide: true,
+      optional: 1,
       value: where,
       cell: (f) => el('span', {title: `${where(f)}\n${f.module}`}, where(f)),
     },
   ];
-}
-
-// A wide graph is unreadable when it is fitted to the page, and unwieldy when it is not.
-function makeZoomable(graph: HTMLElement): void {
-  const drawing = graph.querySelector('.drawing');
-  if (!drawing?.querySelector('svg')) {
-    return;
-  }
-  const button = el('button', {type: 'button', 'aria-pressed': 'false'}, 'Actual size');
-  button.addEventListener('click', () => {
-    const actual = drawing.classList.toggle('actual-size');
-    button.setAttribute('aria-pressed', String(actual));
-  });
-  drawing.before(button);
 }

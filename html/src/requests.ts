@@ -2,10 +2,10 @@
 // address's fragment, so that a link leads to the same rows.
 import {data, decodeRequests, Request} from './data';
 import {el} from './dom';
-import {bytes, count, ms, plural, time} from './format';
+import {bytes, clock, count, day, ms, plural, time} from './format';
 import {accepts, EMPTY_FILTER, Filter, readFilter, writeFilter} from './request_filter';
 import {Column, Sorting, TableView} from './table_view';
-import {splitBar} from './time_split';
+import {splitBar, splitKeys} from './time_split';
 
 const DEFAULT_SORTING: Sorting = {column: 'latency', descending: true};
 
@@ -18,7 +18,7 @@ export function showRequests(main: HTMLElement): void {
 
   const shown = el('output', {class: 'shown', 'aria-live': 'polite'});
   const remember = () => history.replaceState(null, '', `#${fragment(filter, sorting)}`);
-  const table = new TableView('Requests', columns(distinct(requests, (r) => r.site).length > 1), requests, sorting, (chosen) => {
+  const table = new TableView('Requests', columns(shapeOf(requests)), requests, sorting, (chosen) => {
     sorting = chosen;
     remember();
   });
@@ -44,13 +44,13 @@ export function showRequests(main: HTMLElement): void {
       ),
     );
   }
-  main.append(form, shown, table.element);
+  main.append(form, shown, splitKeys(), table.element);
   apply();
 }
 
 function readSorting(parameters: URLSearchParams): Sorting {
   const column = parameters.get('sort');
-  if (column === null || !columns(true).some(({id}) => id === column)) {
+  if (column === null || !columns({severalSites: true, severalDays: true}).some(({id}) => id === column)) {
     return DEFAULT_SORTING;
   }
   return {column, descending: parameters.get('order') !== 'ascending'};
@@ -65,13 +65,26 @@ function fragment(filter: Filter, sorting: Sorting): string {
   return parameters.toString();
 }
 
-function columns(severalSites: boolean): Column<Request>[] {
+interface Shape {
+  severalSites: boolean;
+  severalDays: boolean;
+}
+
+function shapeOf(requests: Request[]): Shape {
+  const first = requests[0];
+  return {
+    severalSites: distinct(requests, (r) => r.site).length > 1,
+    severalDays: first !== undefined && requests.some((r) => day(r.start_us) !== day(first.start_us)),
+  };
+}
+
+function columns({severalSites, severalDays}: Shape): Column<Request>[] {
   const part = (id: string, title: string, hint: string, ns: (r: Request) => number | null) => ({
     id,
     title,
     hint,
-    width: 12,
-    wide: true,
+    width: 10,
+    optional: 5,
     number: true,
     value: ns,
     cell: (r: Request) => ms(ns(r)),
@@ -80,7 +93,7 @@ function columns(severalSites: boolean): Column<Request>[] {
     id: 'site',
     title: 'Site',
     width: 18,
-    wide: true,
+    optional: 4,
     value: (r) => r.site,
     cell: (r) => el('span', {title: r.site}, r.site),
   };
@@ -88,24 +101,34 @@ function columns(severalSites: boolean): Column<Request>[] {
     {
       id: 'start',
       title: 'Start',
-      width: 24,
-      wide: true,
+      width: severalDays ? 26 : 15,
+      optional: 3,
       value: (r) => r.start_us,
-      cell: (r) => time(r.start_us, 3),
+      cell: (r) => el('span', {title: time(r.start_us, 6)}, severalDays ? time(r.start_us, 3) : clock(r.start_us, 3)),
     },
-    {id: 'latency', title: 'Latency, ms', width: 14, number: true, value: (r) => r.latency_ns, cell: (r) => ms(r.latency_ns)},
+    {id: 'latency', title: 'Latency, ms', width: 12, number: true, value: (r) => r.latency_ns, cell: (r) => ms(r.latency_ns)},
     {
       id: 'split',
-      title: 'On-CPU share',
-      hint: 'Bar: on CPU, blocked, waiting for a CPU, waiting. Sorts by the share on CPU.',
+      title: 'Where the time went',
+      hint: 'The colours are explained above the table. Sorts by the share on CPU.',
       width: 14,
-      wide: true,
+      optional: 1,
       value: (r) => (r.on_cpu_ns === null || r.latency_ns === 0 ? null : r.on_cpu_ns / r.latency_ns),
       cell: splitBar,
     },
-    {id: 'method', title: 'Method', width: 9, wide: true, value: (r) => r.method, cell: (r) => r.method},
+    {id: 'method', title: 'Method', width: 9, optional: 2, value: (r) => r.method, cell: (r) => r.method},
     {id: 'target', title: 'Target', width: 18, grow: true, value: (r) => r.target, cell: target},
     {id: 'status', title: 'Status', width: 9, value: (r) => r.status, cell: status},
+    {
+      id: 'process',
+      title: 'Process',
+      width: 9,
+      optional: 1,
+      number: true,
+      hint: 'Process id: tells a proxy from the server behind it',
+      value: (r) => r.pid,
+      cell: (r) => String(r.pid),
+    },
     ...(severalSites ? [site] : []),
     part('on_cpu', 'On CPU, ms', 'Running code', (r) => r.on_cpu_ns),
     part('blocked', 'Blocked, ms', 'Asleep: a lock, a file, a socket, a timer', (r) => r.blocked_ns),
@@ -114,7 +137,7 @@ function columns(severalSites: boolean): Column<Request>[] {
       id: 'sent',
       title: 'Sent',
       width: 10,
-      wide: true,
+      optional: 6,
       number: true,
       value: (r) => r.bytes_out,
       cell: (r) => bytes(r.bytes_out),
@@ -122,8 +145,8 @@ function columns(severalSites: boolean): Column<Request>[] {
     {
       id: 'samples',
       title: 'Samples',
-      width: 9,
-      wide: true,
+      width: 10,
+      optional: 7,
       number: true,
       value: (r) => r.samples,
       cell: (r) => count(r.samples),

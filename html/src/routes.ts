@@ -17,11 +17,11 @@ function requestsOf(row: Route): string {
 }
 
 export function routeTable(routes: Route[]): HTMLElement {
-  const latency = (id: string, title: string, width: number, ns: (row: Route) => number, wide = false) => ({
+  const latency = (id: string, title: string, width: number, ns: (row: Route) => number, optional = 0) => ({
     id,
     title,
     width,
-    wide,
+    optional,
     number: true,
     value: ns,
     cell: (row: Route) => ms(ns(row)),
@@ -41,7 +41,7 @@ export function routeTable(routes: Route[]): HTMLElement {
       id: 'site',
       title: 'Site',
       width: 22,
-      wide: true,
+      optional: 1,
       value: (row) => row.site,
       cell: (row) => el('span', {title: row.site}, row.site),
     },
@@ -57,7 +57,7 @@ export function routeTable(routes: Route[]): HTMLElement {
       id: 'failed',
       title: 'Failed',
       width: 9,
-      wide: true,
+      optional: 1,
       number: true,
       value: (row) => (row.latency.count > 0 ? row.latency.failed / row.latency.count : 0),
       cell: (row) =>
@@ -67,16 +67,16 @@ export function routeTable(routes: Route[]): HTMLElement {
           percent(row.latency.failed, row.latency.count),
         ),
     },
-    latency('mean', 'Mean, ms', 12, mean, true),
-    latency('p50', 'Median, ms', 13, (row) => row.latency.p50_ns, true),
+    latency('mean', 'Mean, ms', 12, mean, 1),
+    latency('p50', 'Median, ms', 13, (row) => row.latency.p50_ns, 1),
     latency('p90', 'p90, ms', 12, (row) => row.latency.p90_ns),
-    latency('p99', 'p99, ms', 12, (row) => row.latency.p99_ns, true),
-    latency('max', 'Max, ms', 12, (row) => row.latency.max_ns, true),
+    latency('p99', 'p99, ms', 12, (row) => row.latency.p99_ns, 1),
+    latency('max', 'Max, ms', 12, (row) => row.latency.max_ns, 1),
     {
       id: 'on_cpu',
       title: 'On CPU, ms',
       width: 13,
-      wide: true,
+      optional: 1,
       number: true,
       hint: 'Mean over the requests for which it is known',
       value: onCpu,
@@ -86,7 +86,7 @@ export function routeTable(routes: Route[]): HTMLElement {
       id: 'sent',
       title: 'Sent',
       width: 11,
-      wide: true,
+      optional: 1,
       number: true,
       value: (row) => row.latency.bytes_out,
       cell: (row) => bytes(row.latency.bytes_out),

@@ -12,7 +12,8 @@ export interface Column<Row> {
   cell: (row: Row) => Child;
   grow?: boolean;
   number?: boolean; // right-aligned, sorts largest first
-  wide?: boolean; // left out on a narrow screen
+  // Above 0: left out where the columns do not fit, the largest first and of equals the rightmost.
+  optional?: number;
   hint?: string;
 }
 
@@ -24,12 +25,12 @@ export interface Sorting {
 const OVERSCAN = 12; // rows rendered beyond each edge
 const PRINTED_ROWS = 1000;
 const ASSUMED_ROW_HEIGHT = 31; // before the first row is measured; styles/table.css
-const NARROW = '(max-width: 45rem)';
 
 export class TableView<Row> {
   readonly element: HTMLElement;
+  private readonly area: HTMLElement; // scrolls
   private readonly table = el('table');
-  private readonly narrow = window.matchMedia(NARROW);
+  private readonly leftOut = el('p', {class: 'note left-out'});
   private columns: Column<Row>[] = [];
   private body = el('tbody');
   private shown: Row[];
@@ -48,10 +49,10 @@ export class TableView<Row> {
   ) {
     this.shown = rows;
     this.table.append(el('caption', {class: 'hidden'}, label));
-    this.element = el('div', {class: 'scroll', tabindex: '0', role: 'region', 'aria-label': label}, this.table);
-    this.element.addEventListener('scroll', () => this.renderWindow(), {passive: true});
-    new ResizeObserver(() => this.resized()).observe(this.element);
-    this.narrow.addEventListener('change', () => this.build());
+    this.area = el('div', {class: 'scroll', tabindex: '0', role: 'region', 'aria-label': label}, this.table);
+    this.element = el('div', {}, this.area, this.leftOut);
+    this.area.addEventListener('scroll', () => this.renderWindow(), {passive: true});
+    new ResizeObserver(() => this.resized()).observe(this.area);
     window.addEventListener('beforeprint', () => this.print(true));
     window.addEventListener('afterprint', () => this.print(false));
     this.build();
@@ -60,12 +61,40 @@ export class TableView<Row> {
 
   setRows(rows: Row[]): void {
     this.rows = rows;
-    this.element.scrollTop = 0;
+    this.area.scrollTop = 0;
     this.sort();
   }
 
+  // The columns there is room for.
+  private fit(): Column<Row>[] {
+    const columns = [...this.allColumns];
+    const before = this.table.style.minWidth;
+    this.table.style.minWidth = '100ch';
+    const ch = parseFloat(getComputedStyle(this.table).minWidth) / 100;
+    this.table.style.minWidth = before;
+    const room = this.area.clientWidth / ch;
+    if (!(room > 0)) {
+      return columns; // not in the document yet
+    }
+    while (columns.reduce((sum, {width}) => sum + width, 0) > room) {
+      const rank = Math.max(...columns.map(({optional}) => optional ?? 0));
+      if (rank === 0) {
+        break;
+      }
+      columns.splice(columns.map(({optional}) => optional ?? 0).lastIndexOf(rank), 1);
+    }
+    return columns;
+  }
+
+  private nameLeftOut(): void {
+    const names = this.allColumns.filter((column) => !this.columns.includes(column)).map(({title}) => title);
+    this.leftOut.textContent = `Columns that do not fit here: ${names.join('; ')}.`;
+    this.leftOut.hidden = names.length === 0;
+  }
+
   private build(): void {
-    this.columns = this.allColumns.filter((column) => !(column.wide && this.narrow.matches));
+    this.columns = this.fit();
+    this.nameLeftOut();
     const group = el('colgroup');
     const head = el('tr', {'aria-rowindex': '1'});
     let width = 0;
@@ -140,8 +169,8 @@ export class TableView<Row> {
       return [0, Math.min(this.shown.length, PRINTED_ROWS)];
     }
     const height = this.rowHeight || ASSUMED_ROW_HEIGHT;
-    const first = Math.floor(this.element.scrollTop / height) - OVERSCAN;
-    const last = Math.ceil((this.element.scrollTop + this.element.clientHeight) / height) + OVERSCAN;
+    const first = Math.floor(this.area.scrollTop / height) - OVERSCAN;
+    const last = Math.ceil((this.area.scrollTop + this.area.clientHeight) / height) + OVERSCAN;
     return [Math.max(0, first), Math.min(this.shown.length, Math.max(last, 3 * OVERSCAN))];
   }
 
@@ -150,7 +179,7 @@ export class TableView<Row> {
     for (const [index, row] of this.rendered) {
       if (index < first || index >= last) {
         if (row.contains(document.activeElement)) {
-          this.element.focus({preventScroll: true});
+          this.area.focus({preventScroll: true});
         }
         row.remove();
         this.rendered.delete(index);
@@ -193,7 +222,12 @@ export class TableView<Row> {
   // The browser's zoom changes the height of a row, too.
   private resized(): void {
     this.rowHeight = 0;
-    this.renderWindow();
+    // Building anew would end a scroll that is under way.
+    if (this.fit().length === this.columns.length) {
+      this.renderWindow();
+    } else {
+      this.build();
+    }
   }
 }
 

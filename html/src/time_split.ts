@@ -87,3 +87,13 @@ export function splitLegend(split: TimeSplit): HTMLElement {
     ),
   );
 }
+
+// What the colours of bars mean, in one line.
+export function splitKeys(): HTMLElement {
+  const none = {latency_ns: 0, on_cpu_ns: null, blocked_ns: null, runqueue_ns: null, waiting_ns: null};
+  const keys = parts(none).map(({kind, name, explanation}) =>
+    el('span', {class: 'split-key', title: explanation}, el('span', {class: `key ${kind}`, 'aria-hidden': 'true'}), name),
+  );
+  const unknown = el('span', {class: 'split-key'}, el('span', {class: 'key split unknown', 'aria-hidden': 'true'}), 'not known');
+  return el('p', {class: 'split-keys'}, 'Where the time went: ', ...keys, unknown);
+}

@@ -132,6 +132,7 @@ void AddSummaries(FakeReader* reader) {
   totals.own_cpu_ns = 640'000'000;
   totals.database_bytes = 61'000'000;
   totals.lost[PINFO_LOSS_RING_SAMPLE] = 12;
+  totals.lost[PINFO_LOSS_PROFILE_RATE] = 7;
 }
 
 void AddProcesses(FakeReader* reader) {
@@ -171,6 +172,7 @@ void AddProcesses(FakeReader* reader) {
   session.own_cpu_ns = 640'000'000;
   session.own_peak_rss_bytes = 31 << 20;
   session.lost[PINFO_LOSS_RING_SAMPLE] = 12;
+  session.lost[PINFO_LOSS_PROFILE_RATE] = 7;
   reader->sessions.push_back(session);
 }
 

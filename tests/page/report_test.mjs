@@ -53,6 +53,11 @@ async function checkOverview(page, root) {
   await page.goto(`${root}/index.html`);
   assert.match(await page.textContent('main'), /120,000 requests at 1 site from 5 processes/);
   assert.match(await page.textContent('main'), /12 stack samples lost/);
+  assert.match(await page.textContent('main'), /7 requests not profiled \(over --profile-rate\)/);
+  assert.equal(
+    await page.textContent('.own-cost'),
+    'pinfo itself used 640 ms of CPU in 3,600 s of watching (<0.1% of one CPU), 5.33 µs a request.',
+  );
   assert.match(await page.textContent('main'), /2,204 of 48,211 stack samples \(4\.6%\) belong to no request/);
   assert.equal(await page.locator('.chart svg').count(), 2);
   assert.equal(await page.locator('.chart .bar').count(), 60);
@@ -176,6 +181,38 @@ async function checkRequests(page, root) {
   assert.equal(await page.textContent('.shown'), '20 of 100,000 requests');
 }
 
+async function checkGraph(page) {
+  const width = () => page.locator('.drawing svg').evaluate((svg) => svg.getBoundingClientRect().width);
+  const offCentre = await page.evaluate(() => {
+    const area = document.querySelector('.drawing').getBoundingClientRect();
+    const svg = document.querySelector('.drawing svg').getBoundingClientRect();
+    return Math.abs(area.left + area.right - svg.left - svg.right) / 2;
+  });
+  assert.ok(offCentre < 12, `the call graph is ${offCentre} px off the centre`);
+  await page.getByRole('button', {name: 'Actual size'}).click();
+  const actual = await width();
+  const text = await page.locator('.drawing .node text').first().evaluate((node) => node.getBoundingClientRect().height);
+  assert.ok(text >= 11, `text of ${text} px`);
+  await page.getByRole('button', {name: 'Zoom in'}).click();
+  assert.ok(Math.abs((await width()) / actual - 1.25) < 0.01);
+  await page.getByRole('button', {name: 'Zoom out'}).click();
+  await page.locator('.drawing').hover();
+  await page.keyboard.down('Control');
+  await page.mouse.wheel(0, -400);
+  await page.waitForFunction((before) => document.querySelector('.drawing svg').getBoundingClientRect().width > 2 * before, actual);
+  await page.keyboard.up('Control');
+  await page.locator('.drawing').scrollIntoViewIfNeeded();
+  const area = await page.locator('.drawing').boundingBox();
+  const before = await page.locator('.drawing').evaluate((element) => element.scrollLeft);
+  await page.mouse.move(area.x + 300, area.y + area.height / 2);
+  await page.mouse.down();
+  await page.mouse.move(area.x + 250, area.y + area.height / 2);
+  await page.mouse.up();
+  assert.equal(await page.locator('.drawing').evaluate((element) => element.scrollLeft), before + 50);
+  await page.getByRole('button', {name: 'Fit', exact: true}).click();
+  assert.ok((await width()) <= area.width);
+}
+
 async function checkRequestPage(page, root) {
   await page.goto(`${root}/requests.html`);
   await page.locator('td a').first().click();
@@ -186,9 +223,8 @@ async function checkRequestPage(page, root) {
   assert.equal(await page.locator('.drawing script').count(), 0);
   assert.equal(await page.locator('table tbody tr:not(.spacer)').count(), 5);
   assert.match(await page.textContent('table'), /<\/title><script>alert\('x'\)<\/script>/);
-  await page.getByRole('button', {name: 'Actual size'}).click();
-  assert.equal(await page.getByRole('button', {name: 'Actual size'}).getAttribute('aria-pressed'), 'true');
-  await page.getByRole('button', {name: 'Actual size'}).click();
+  assert.equal(await page.locator('th[aria-sort]').getAttribute('data-column'), 'self');
+  await checkGraph(page);
   const download = page.waitForEvent('download');
   await page.getByRole('link', {name: /\.dot$/}).click();
   assert.match((await download).suggestedFilename(), /^\d+\.dot$/);
@@ -205,6 +241,59 @@ async function checkEveryRequestPage(page, root, directory) {
   }
 }
 
+// No table is wider than its place, and what it leaves out is named.
+async function checkLaptop(browser, root) {
+  for (const [width, height] of [[1280, 800], [390, 844]]) {
+    const page = await browser.newPage({viewport: {width, height}});
+    await watch(page, root);
+    for (const name of ['index', 'requests', 'routes', 'processes']) {
+      await page.goto(`${root}/${name}.html`);
+      await page.waitForSelector('tbody tr:not(.spacer)');
+      const cut = await page.$$eval('.scroll', (areas) => Math.max(...areas.map((area) => area.scrollWidth - area.clientWidth)));
+      assert.ok(cut <= 0, `a table of ${name}.html is cut by ${cut} px at ${width} px`);
+      await shot(page, `${width}-${name}`);
+    }
+    await page.goto(`${root}/requests.html`);
+    assert.match(await page.textContent('.left-out'), /Columns that do not fit here: .*Samples/);
+    assert.equal(await page.locator('.split-key').count(), 5);
+    if (width === 1280) {
+      assert.equal(await page.getByRole('columnheader', {name: 'Process'}).count(), 1);
+      assert.equal(await page.getByRole('columnheader', {name: 'Where the time went'}).count(), 1);
+    }
+    await page.close();
+  }
+}
+
+// Everybody's first capture: one minute. The chart is drawn from the page's data, so it is changed
+// before the page's script runs.
+async function checkOneMinute(browser, root) {
+  const page = await browser.newPage({viewport: {width: 1280, height: 800}});
+  await watch(page, root);
+  await page.addInitScript(() => {
+    let data;
+    Object.defineProperty(window, 'pinfoData', {
+      get: () => {
+        if (data?.overview && data.overview.bins.length > 1) {
+          data.overview.bins = data.overview.bins.slice(0, 1);
+        }
+        return data;
+      },
+      set: (value) => (data = value),
+    });
+  });
+  await page.goto(`${root}/index.html`);
+  const centres = (selector) =>
+    page.$$eval(selector, (marks) => marks.map((mark) => mark.getBoundingClientRect()).map(({left, right}) => (left + right) / 2));
+  const [bar] = await centres('.chart .bar');
+  const dots = await centres('.chart circle');
+  assert.equal(dots.length, 2);
+  assert.ok(dots.every((x) => Math.abs(x - bar) < 1), `dots at ${dots.join()}, bar at ${bar}`);
+  const wide = await page.locator('.chart .bar').evaluate((mark) => mark.getBoundingClientRect().width);
+  assert.ok(wide > 200, `the bar is ${wide} px wide`);
+  await shot(page, '1280-one-minute', false);
+  await page.close();
+}
+
 async function checkOtherMedia(browser, root) {
   const phone = await browser.newPage({viewport: {width: 390, height: 844}, colorScheme: 'dark'});
   await watch(phone, root);
@@ -215,10 +304,15 @@ async function checkOtherMedia(browser, root) {
     await shot(phone, `phone-${name}`, name === 'index');
   }
   await phone.close();
+  await checkLaptop(browser, root);
   const dark = await browser.newPage({viewport: {width: 1440, height: 900}, colorScheme: 'dark'});
   await watch(dark, root);
   await dark.goto(`${root}/index.html`);
   await shot(dark, 'dark-overview');
+  await dark.goto(`${root}/requests.html#page=1`);
+  await dark.locator('td a').first().click();
+  await dark.waitForURL(/requests\/\d+\.html$/);
+  await shot(dark, 'dark-request');
   await dark.goto(`${root}/requests.html`);
   const printed = await dark.pdf({path: join(screenshots, 'requests.pdf'), format: 'A4', landscape: true});
   assert.ok(printed.length > 20_000);
@@ -246,6 +340,7 @@ try {
   await checkRequestPage(page, root);
   await checkEveryRequestPage(page, root, out);
   await checkOtherMedia(browser, root);
+  await checkOneMinute(browser, root);
   assert.deepEqual(problems, []);
   console.log('every page opened, sorted, filtered and linked as it should');
 } finally {

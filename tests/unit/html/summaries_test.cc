@@ -56,17 +56,54 @@ TEST(BinMinutesTest, IsBoundedWhateverTheClockDid) {
   EXPECT_TRUE(BinMinutes({}, &width).empty());
 }
 
-TEST(OverviewDataTest, NamesEveryLoss) {
+TEST(OverviewDataTest, NamesEveryLossAndSetsTheProfileRateApart) {
   FakeReader reader;
   reader.totals.lost.fill(3);
   const Result<nlohmann::json> overview = OverviewData(reader, {});
   ASSERT_TRUE(overview);
   const nlohmann::json& losses = (*overview)["losses"];
-  ASSERT_EQ(losses.size(), static_cast<size_t>(PINFO_LOSS_KIND_COUNT));
+  ASSERT_EQ(losses.size(), static_cast<size_t>(PINFO_LOSS_KIND_COUNT) - 1);
+  EXPECT_EQ((*overview)["not_profiled"], 3);
   for (const nlohmann::json& loss : losses) {
     EXPECT_EQ(loss["count"], 3);
     EXPECT_THAT(loss["what"].get<std::string>(), testing::Not(testing::IsEmpty()));
   }
+}
+
+TEST(OverviewDataTest, SessionsLossesLeaveOutWhatTheProfileRateDid) {
+  FakeReader reader;
+  SessionRow session;
+  session.lost[PINFO_LOSS_PROFILE_RATE] = 7;
+  session.lost[PINFO_LOSS_RING_SAMPLE] = 2;
+  reader.sessions = {session};
+  const Result<nlohmann::json> overview = OverviewData(reader, {});
+  ASSERT_TRUE(overview);
+  EXPECT_EQ((*overview)["sessions"][0]["lost"], 2);
+  EXPECT_EQ((*overview)["sessions"][0]["not_profiled"], 7);
+}
+
+TEST(OverviewDataTest, OwnCostIsOfSessionsWhoseWallTimeIsKnown) {
+  FakeReader reader;
+  SessionRow ended;
+  ended.mode = "ebpf-socket";
+  ended.start_wall_ns = 1000;
+  ended.end_wall_ns = 3000;
+  ended.own_cpu_ns = 40;
+  ended.requests_seen = 5;
+  SessionRow under_way = ended;
+  under_way.end_wall_ns = std::nullopt;
+  under_way.own_cpu_ns = 300;
+  SessionRow replay = ended;
+  replay.mode = "replay";
+  replay.own_cpu_ns = 1;
+  reader.sessions = {ended, ended, under_way, replay};
+  const Result<nlohmann::json> overview = OverviewData(reader, {});
+  ASSERT_TRUE(overview);
+  const nlohmann::json& cost = (*overview)["own_cost"];
+  EXPECT_EQ(cost["cpu_ns"], 80);
+  EXPECT_EQ(cost["watched_ns"], 4000);
+  EXPECT_EQ(cost["requests"], 10);
+  EXPECT_EQ(cost["other_cpu_ns"], 301);
 }
 
 TEST(RoutesDataTest, FollowsSiteAndRoute) {
