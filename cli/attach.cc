@@ -12,6 +12,7 @@
 #include "cli/capture.h"
 #include "cli/command.h"
 #include "cli/select_processes.h"
+#include "cli/session_text.h"
 #include "collector/source/bpf_source.h"
 
 namespace pinfo::cli {
@@ -84,9 +85,10 @@ Status Attach(const AttachOptions& options, const GlobalOptions& global) {
     numbers.push_back(pid.value);
   }
   // Users and scripts wait for this line.
-  fmt::print(stderr, "attached to {} ({} processes, {}, stacks at {} Hz); database {}\n",
-             fmt::join(numbers, " "), (*source)->followed_count(), (*source)->mode(), options.hz,
-             global.database);
+  fmt::print(stderr, "attached to {} ({}, {}, stacks at {} Hz); database {}\n",
+             fmt::join(numbers, " "),
+             Count(static_cast<int64_t>((*source)->followed_count()), "process", "processes"),
+             (*source)->mode(), options.hz, global.database);
   RunCapture(*capture, **source, global);  // reports its errors itself
   return {};
 }
