@@ -35,6 +35,7 @@ export class TableView<Row> {
   private body = el('tbody');
   private shown: Row[];
   private rowHeight = 0;
+  private measuredWidth = 0;
   private rendered = new Map<number, HTMLTableRowElement>();
   private top = spacer();
   private bottom = spacer();
@@ -219,9 +220,13 @@ export class TableView<Row> {
     return this.rowHeight;
   }
 
-  // The browser's zoom changes the height of a row, too.
+  // The browser's zoom changes the height of a row, too, and always the width. A new height alone
+  // does not: measuring again would move the end away under a scroll to it.
   private resized(): void {
-    this.rowHeight = 0;
+    if (this.area.clientWidth !== this.measuredWidth) {
+      this.measuredWidth = this.area.clientWidth;
+      this.rowHeight = 0;
+    }
     // Building anew would end a scroll that is under way.
     if (this.fit().length === this.columns.length) {
       this.renderWindow();

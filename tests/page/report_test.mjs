@@ -312,6 +312,10 @@ async function checkOtherMedia(browser, root) {
   await dark.goto(`${root}/requests.html#page=1`);
   await dark.locator('td a').first().click();
   await dark.waitForURL(/requests\/\d+\.html$/);
+  const sheet = await dark.locator('.drawing .graph polygon').first().evaluate((polygon) => getComputedStyle(polygon).fill);
+  assert.equal(sheet, 'none', 'no white sheet on a dark page');
+  const nodes = await dark.$$eval('.drawing .node polygon', (all) => all.map((polygon) => getComputedStyle(polygon).fill));
+  assert.ok(nodes.length > 0 && !nodes.includes('none'), 'nodes keep their colours');
   await shot(dark, 'dark-request');
   await dark.goto(`${root}/requests.html`);
   const printed = await dark.pdf({path: join(screenshots, 'requests.pdf'), format: 'A4', landscape: true});
