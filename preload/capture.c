@@ -226,9 +226,10 @@ void pinfo_connection_ended(struct pinfo_connection* connection) {
 struct pinfo_wait_state pinfo_wait_begins(enum pinfo_wait kind) {
   struct pinfo_wait_state wait = {0, 0};
   struct pinfo_thread* thread = pinfo_thread_current;
-  if (thread == NULL || !pinfo_recording()) return wait;
-  pinfo_emit_pending(thread);
+  if (thread == NULL) return wait;
   wait.interrupted = thread->interrupted_waits;
+  if (!pinfo_recording()) return wait;
+  pinfo_emit_pending(thread);
   if (kind == PINFO_WAIT_FOR_EVENTS || thread->answered) thread->connection = 0;
   if (thread->connection != 0) wait.began_ns = pinfo_now();
   return wait;

@@ -174,7 +174,10 @@ void pinfo_describe_exit(pinfo_u32 status) {
   pinfo_ring_commit(slot);
 }
 
+void pinfo_describe_after_fork(void) { mappings_busy = 0; }
+
 void pinfo_describe_mappings_change(void) {
+  if (!pinfo_process.ready) return;
   __atomic_store_n(&pinfo_mappings_changed_ns, pinfo_now(), __ATOMIC_RELAXED);
 }
 

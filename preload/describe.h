@@ -18,6 +18,9 @@ void pinfo_describe_task_end(pinfo_u32 tid);
 void pinfo_describe_exec(void);
 void pinfo_describe_exit(pinfo_u32 status);
 
+/* Another thread may have been describing as this one forked. */
+void pinfo_describe_after_fork(void);
+
 /* Code is about to be, or has been, mapped or unmapped. Async-signal-safe. */
 void pinfo_describe_mappings_change(void);
 /* Describes the mappings again where they may have changed. */

@@ -122,13 +122,15 @@ void pinfo_fd_accepted(int fd) {
 }
 
 void pinfo_fd_duplicated(int from, int to) {
-  if (from == to || pinfo_is_vfork_child()) return;
+  if (from == to || !pinfo_process.ready || pinfo_is_vfork_child()) return;
+  pinfo_thread_fd_taken(to);
   struct pinfo_connection* entry = pinfo_fd_entry(from);
   if (is_connection(entry)) __atomic_fetch_add(&entry->references, 1, __ATOMIC_ACQ_REL);
   if (entry != PINFO_FD_UNKNOWN || pinfo_fd_entry(to) != PINFO_FD_UNKNOWN) replace(to, entry);
 }
 
 void pinfo_fd_closing(int fd) {
+  pinfo_thread_fd_taken(fd);
   const struct pinfo_connection* entry = pinfo_fd_entry(fd);
   if (entry == PINFO_FD_UNKNOWN || entry == PINFO_FD_OTHER) {
     /* The commonest close by far: a file. Whatever gets the number next is judged anew. */
@@ -141,6 +143,7 @@ void pinfo_fd_closing(int fd) {
 
 void pinfo_fd_closing_range(unsigned first, unsigned last) {
   if (pinfo_is_vfork_child()) return;
+  pinfo_thread_forget_fds(first, last);
   for (unsigned i = first / PINFO_FDS_A_CHUNK; i < PINFO_FD_CHUNKS; ++i) {
     if (i > last / PINFO_FDS_A_CHUNK) return;
     if (__atomic_load_n(&pinfo_fd_chunks[i], __ATOMIC_ACQUIRE) == NULL) continue;

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* Calls about threads, signals, and the end of the process. */
+/* Calls about threads, sandboxes, and the end of the process. */
+#include <dlfcn.h>
 #include <errno.h>
+#include <linux/seccomp.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "preload/describe.h"
 #include "preload/real.h"
-#include "preload/sampler.h"
 #include "preload/thread.h"
 
 /* ---- threads ---- */
@@ -22,17 +24,36 @@ static struct thread_start {
   int in_use;
   void* (*routine)(void*);
   void* argument;
+  unsigned long reach;
 } starts[PINFO_STARTS];
 
 static void* start_thread(void* value) {
   struct thread_start* start = value;
   void* (*routine)(void*) = start->routine;
   void* argument = start->argument;
+  unsigned char* here = __builtin_frame_address(0);
+  unsigned char* low = here - start->reach;
   __atomic_store_n(&start->in_use, 0, __ATOMIC_RELEASE);
   if (pinfo_recording())
     pinfo_describe_task((pinfo_u32)pinfo_raw(SYS_gettid), pinfo_process.pid, 0);
-  pinfo_thread_register((unsigned char*)__builtin_frame_address(0) + PINFO_STACK_ABOVE_START);
+  pinfo_thread_register(here + PINFO_STACK_ABOVE_START, low);
   return routine(argument);
+}
+
+/* How far below its first frame a thread's stack is mapped for certain. Half of it, since thread-
+ * local storage of unknown size takes its share of the same mapping; none of a small one. */
+static unsigned long stack_reach(const pthread_attr_t* attributes) {
+  enum { kSmall = 256 << 10 };
+  pthread_attr_t usual;
+  size_t size = 0;
+  size_t guard = 0;
+  const int is_usual = attributes == NULL;
+  if (is_usual && pthread_getattr_default_np(&usual) != 0) return 0;
+  if (is_usual) attributes = &usual;
+  pthread_attr_getstacksize(attributes, &size);
+  pthread_attr_getguardsize(attributes, &guard);
+  if (is_usual) pthread_attr_destroy(&usual);
+  return size >= kSmall && guard < size ? (size - guard) / 2 : 0;
 }
 
 static struct thread_start* take_start(void) {
@@ -53,74 +74,35 @@ PINFO_EXPORT int pthread_create(pthread_t* restrict thread,
   if (start == NULL) return pinfo_real.p_pthread_create(thread, attributes, routine, argument);
   start->routine = routine;
   start->argument = argument;
+  start->reach = stack_reach(attributes);
   const int result = pinfo_real.p_pthread_create(thread, attributes, start_thread, start);
   if (result != 0) __atomic_store_n(&start->in_use, 0, __ATOMIC_RELEASE);
   return result;
 }
 
-/* ---- the sampler's signal is not there for the application ---- */
+/* ---- a system call filter is about to be set ---- */
 
-static int is_ours(int number) { return number != 0 && number == pinfo_sampler_signal(); }
-
-PINFO_EXPORT int sigaction(int number, const struct sigaction* restrict action,
-                           struct sigaction* restrict old) {
-  if (is_ours(number)) {
-    pinfo_sampler_shadow(action, old);
-    return 0;
-  }
-  if (PINFO_REAL(sigaction) != NULL) return pinfo_real.p_sigaction(number, action, old);
-  errno = ENOSYS;
-  return -1;
+PINFO_EXPORT int prctl(int option, ...) {
+  va_list list;
+  va_start(list, option);
+  const unsigned long a = va_arg(list, unsigned long);
+  const unsigned long b = va_arg(list, unsigned long);
+  const unsigned long c = va_arg(list, unsigned long);
+  const unsigned long d = va_arg(list, unsigned long);
+  va_end(list);
+  /* Without a program it is a question whether the kernel has filters. */
+  if (option == PR_SET_SECCOMP && (a == SECCOMP_MODE_STRICT || b != 0)) pinfo_process_stand_aside();
+  return PINFO_FORWARD(prctl, SYS_prctl, option, a, b, c, d);
 }
 
-PINFO_EXPORT sighandler_t signal(int number, sighandler_t handler) {
-  if (is_ours(number)) {
-    struct sigaction action;
-    struct sigaction old;
-    memset(&action, 0, sizeof(action));
-    action.sa_handler = handler;
-    action.sa_flags = SA_RESTART;
-    pinfo_sampler_shadow(&action, &old);
-    return old.sa_handler;
-  }
-  if (PINFO_REAL(signal) != NULL) return pinfo_real.p_signal(number, handler);
-  errno = ENOSYS;
-  return SIG_ERR;
-}
-
-/* Whoever waits for every signal must not be given ours. */
-static const sigset_t* without_ours(const sigset_t* set, sigset_t* copy) {
-  const int number = pinfo_sampler_signal();
-  if (number == 0 || set == NULL || sigismember(set, number) != 1) return set;
-  *copy = *set;
-  sigdelset(copy, number);
-  return copy;
-}
-
-PINFO_EXPORT int sigwait(const sigset_t* restrict set, int* restrict number) {
-  sigset_t copy;
-  return PINFO_REAL(sigwait) != NULL ? pinfo_real.p_sigwait(without_ours(set, &copy), number)
-                                     : ENOSYS;
-}
-
-PINFO_EXPORT int sigwaitinfo(const sigset_t* restrict set, siginfo_t* restrict info) {
-  sigset_t copy;
-  return PINFO_REAL(sigwaitinfo) != NULL ? pinfo_real.p_sigwaitinfo(without_ours(set, &copy), info)
-                                         : (int)syscall(SYS_rt_sigtimedwait, set, info, 0, 8);
-}
-
-PINFO_EXPORT int sigtimedwait(const sigset_t* restrict set, siginfo_t* restrict info,
-                              const struct timespec* restrict timeout) {
-  sigset_t copy;
-  return PINFO_REAL(sigtimedwait) != NULL
-             ? pinfo_real.p_sigtimedwait(without_ours(set, &copy), info, timeout)
-             : (int)syscall(SYS_rt_sigtimedwait, set, info, timeout, 8);
-}
-
-PINFO_EXPORT int signalfd(int fd, const sigset_t* set, int flags) {
-  sigset_t copy;
-  return PINFO_REAL(signalfd) != NULL ? pinfo_real.p_signalfd(fd, without_ours(set, &copy), flags)
-                                      : (int)syscall(SYS_signalfd4, fd, set, 8, flags);
+/* libseccomp's, which makes the system call without asking libc. */
+PINFO_EXPORT int seccomp_load(void* context) {
+  int (*real)(void*) = NULL;
+  void* found = dlsym(RTLD_NEXT, "seccomp_load");
+  memcpy(&real, &found, sizeof(found));
+  if (real == NULL) return -EOPNOTSUPP;
+  pinfo_process_stand_aside();
+  return real(context);
 }
 
 /* ---- the end ---- */

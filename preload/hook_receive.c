@@ -110,8 +110,10 @@ PINFO_EXPORT ssize_t recvmsg(int fd, struct msghdr* message, int flags) {
   if (result >= 0) note_passed_fds(message);
   if (connection == NULL)
     pinfo_other_io_ended(other_since);
-  else
+  else if (result > 0) /* else the message may be no readable memory */
     received(connection, fd, message->msg_iov, (int)message->msg_iovlen, result, flags);
+  else
+    note_failure(connection, result);
   return result;
 }
 

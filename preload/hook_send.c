@@ -48,8 +48,16 @@ PINFO_EXPORT ssize_t sendto(int fd, const void* buffer, size_t size, int flags,
 }
 
 PINFO_EXPORT ssize_t sendmsg(int fd, const struct msghdr* message, int flags) {
-  PINFO_SEND(fd, PINFO_FORWARD(sendmsg, SYS_sendmsg, fd, message, flags), message->msg_iov,
-             (int)message->msg_iovlen);
+  struct pinfo_connection* connection = pinfo_connection_of(fd);
+  const pinfo_u64 other_since = connection == NULL ? pinfo_other_io_begins() : 0;
+  const ssize_t result = PINFO_FORWARD(sendmsg, SYS_sendmsg, fd, message, flags);
+  if (connection == NULL)
+    pinfo_other_io_ended(other_since);
+  else if (result > 0) /* else the message may be no readable memory */
+    sent(connection, message->msg_iov, (int)message->msg_iovlen, result);
+  else
+    sent(connection, NULL, 0, result);
+  return result;
 }
 
 PINFO_EXPORT int sendmmsg(int fd, struct mmsghdr* messages, unsigned count, int flags) {

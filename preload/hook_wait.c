@@ -26,16 +26,19 @@ static int milliseconds_left(int timeout, pinfo_u64 since) {
   return passed < (pinfo_u64)timeout ? timeout - (int)passed : 0;
 }
 
+/* A sandbox may have taken the time stamp counter away (process.h); nothing is repeated there. */
+static pinfo_u64 wait_start(void) { return pinfo_process.ready ? pinfo_now() : 0; }
+
 /* kind: of the wait. call: with `timeout` or `left` in place. again: what is left of the time. */
-#define PINFO_WAIT(kind, call, again)                                       \
-  struct pinfo_wait_state wait = pinfo_wait_begins(kind);                   \
-  const pinfo_u64 since = wait.began_ns != 0 ? wait.began_ns : pinfo_now(); \
-  int result = (call);                                                      \
-  while (result < 0 && errno == EINTR && pinfo_wait_to_repeat(&wait)) {     \
-    again;                                                                  \
-    result = (call);                                                        \
-  }                                                                         \
-  pinfo_wait_ended(&wait);                                                  \
+#define PINFO_WAIT(kind, call, again)                                        \
+  struct pinfo_wait_state wait = pinfo_wait_begins(kind);                    \
+  const pinfo_u64 since = wait.began_ns != 0 ? wait.began_ns : wait_start(); \
+  int result = (call);                                                       \
+  while (result < 0 && errno == EINTR && pinfo_wait_to_repeat(&wait)) {      \
+    again;                                                                   \
+    result = (call);                                                         \
+  }                                                                          \
+  pinfo_wait_ended(&wait);                                                   \
   return result
 
 PINFO_EXPORT int epoll_wait(int fd, struct epoll_event* events, int room, int timeout) {
@@ -141,32 +144,39 @@ PINFO_EXPORT int pselect(int count, fd_set* restrict reads, fd_set* restrict wri
       });
 }
 
+/* The two may be one and the same, so what is left is the kernel's own figure, kept here. */
 PINFO_EXPORT int nanosleep(const struct timespec* wanted, struct timespec* remaining) {
-  struct timespec rest;
-  const struct timespec* left = wanted;
-  PINFO_WAIT(PINFO_WAIT_WITHIN, PINFO_FORWARD(nanosleep, SYS_nanosleep, left, remaining), {
-    rest = time_left(wanted, since);
-    left = &rest;
-  });
+  struct pinfo_wait_state wait = pinfo_wait_begins(PINFO_WAIT_WITHIN);
+  struct timespec rest = {0, 0};
+  struct timespec again;
+  int result = PINFO_FORWARD(nanosleep, SYS_nanosleep, wanted, &rest);
+  while (result < 0 && errno == EINTR && pinfo_wait_to_repeat(&wait)) {
+    again = rest;
+    result = PINFO_FORWARD(nanosleep, SYS_nanosleep, &again, &rest);
+  }
+  if (result < 0 && errno == EINTR && remaining != NULL) *remaining = rest;
+  pinfo_wait_ended(&wait);
+  return result;
 }
 
 /* Returns the error instead of setting errno. An absolute time needs no reckoning. */
 PINFO_EXPORT int clock_nanosleep(clockid_t clock, int flags, const struct timespec* wanted,
                                  struct timespec* remaining) {
-  struct timespec rest;
-  const struct timespec* left = wanted;
+  struct timespec rest = {0, 0};
+  struct timespec again;
   struct pinfo_wait_state wait = pinfo_wait_begins(PINFO_WAIT_WITHIN);
-  const pinfo_u64 since = pinfo_now();
   int result;
   if (PINFO_REAL(clock_nanosleep) == NULL)
     return -(int)pinfo_raw(SYS_clock_nanosleep, clock, flags, wanted, remaining);
-  while ((result = pinfo_real.p_clock_nanosleep(clock, flags, left, remaining)) == EINTR &&
+  const int relative = !(flags & TIMER_ABSTIME);
+  while ((result = pinfo_real.p_clock_nanosleep(clock, flags, wanted, &rest)) == EINTR &&
          pinfo_wait_to_repeat(&wait)) {
-    if (!(flags & TIMER_ABSTIME)) {
-      rest = time_left(wanted, since);
-      left = &rest;
+    if (relative) {
+      again = rest;
+      wanted = &again;
     }
   }
+  if (result == EINTR && relative && remaining != NULL) *remaining = rest;
   pinfo_wait_ended(&wait);
   return result;
 }
@@ -184,7 +194,7 @@ PINFO_EXPORT unsigned sleep(unsigned seconds) {
     errno = saved_errno;
     return 0;
   }
-  return (unsigned)remaining.tv_sec + (remaining.tv_nsec >= 500000000);
+  return (unsigned)remaining.tv_sec;
 }
 
 /* Locks and joins: the kernel restarts the untimed ones. Their results are error numbers. */

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 
 #include "preload/capture.h"
 #include "preload/describe.h"
@@ -17,6 +18,8 @@
 #define PINFO_DEFAULT_HZ 99
 #define PINFO_MAX_HZ 1000
 #define PINFO_DEFAULT_STACK_BYTES (32u << 10)
+/* The kernel keeps at least 128 MB below the main stack free (arch/x86/mm/mmap.c, mmap_base). */
+#define PINFO_MAIN_STACK_REACH (8ul << 20)
 
 static const pinfo_u32 always_same = 1;
 struct pinfo_process_state pinfo_process = {.same_process = &always_same};
@@ -63,12 +66,14 @@ void pinfo_process_forked(void) {
   const pinfo_u32 parent_tid = pinfo_thread_current != NULL ? pinfo_thread_current->tid : parent;
   if (pinfo_process.same_process != &always_same)
     *(volatile pinfo_u32*)pinfo_process.same_process = 1;
+  if (!pinfo_process.ready) return;
   const int recorded = pinfo_process.recording != PINFO_REFUSED;
   pinfo_process.recording = PINFO_NOT_SERVING;
   pinfo_ring_drop();
   identify();
   pinfo_process.parent_pid = parent;
   pinfo_process.parent_tid = parent_tid;
+  pinfo_describe_after_fork();
   pinfo_thread_after_fork();
   pinfo_fd_after_fork();
   if (recorded && pinfo_process.listens)
@@ -80,14 +85,36 @@ static void on_fork_child(void) {
     pinfo_process_forked();
 }
 
+/* "Seccomp:" in /proc/self/status (proc(5)): 0 is none. Where it cannot be told: yes. */
+static int is_filtered(void) {
+  char text[4096];
+  const long n = pinfo_read_file("/proc/self/status", text, sizeof(text));
+  const char* at = n > 0 ? strstr(text, "\nSeccomp:\t") : NULL;
+  return at == NULL || at[10] != '0';
+}
+
+void pinfo_process_stand_aside(void) {
+  if (!pinfo_process.ready || pinfo_is_vfork_child()) return;
+  const int saved_errno = errno;
+  if (pinfo_recording()) pinfo_thread_for_each(pinfo_emit_pending);
+  __atomic_store_n(&pinfo_process.recording, PINFO_REFUSED, __ATOMIC_RELEASE);
+  pinfo_sampler_stop();
+  pinfo_thread_stand_aside();
+  pinfo_ring_forget_directory();
+  pinfo_process.ready = 0;
+  errno = saved_errno;
+}
+
 void pinfo_process_start_recording(void) {
   int expected = PINFO_NOT_SERVING;
   if (!__atomic_compare_exchange_n(&pinfo_process.recording, &expected, PINFO_STARTING, 0,
                                    __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
     return;
+  pinfo_process.filtered = is_filtered();
   int result = pinfo_ring_open(pinfo_process.pid, pinfo_process.start_ticks);
   if (result == 0) result = pinfo_ring_activate();
   if (result < 0) {
+    pinfo_ring_end();
     pinfo_ring_drop();
     __atomic_store_n(&pinfo_process.recording, PINFO_REFUSED, __ATOMIC_RELEASE);
     return;
@@ -129,7 +156,12 @@ __attribute__((constructor)) static void pinfo_begin(int argc, char** argv, char
   pinfo_process.hz = number_from("PINFO_HZ", PINFO_DEFAULT_HZ, PINFO_MAX_HZ);
   pinfo_process.stack_bytes =
       number_from("PINFO_STACK_BYTES", PINFO_DEFAULT_STACK_BYTES, PINFO_STACK_MAX);
+  struct rlimit stack = {PINFO_MAIN_STACK_REACH, 0};
+  pinfo_raw(SYS_prlimit64, 0, RLIMIT_STACK, NULL, &stack);
   pinfo_process.main_stack_top = (unsigned char*)argv;
+  pinfo_process.main_stack_low =
+      (unsigned char*)argv -
+      (stack.rlim_cur < PINFO_MAIN_STACK_REACH ? stack.rlim_cur : PINFO_MAIN_STACK_REACH);
   watch_for_forks();
   identify();
   pthread_atfork(NULL, NULL, on_fork_child);

@@ -31,7 +31,8 @@ enum pinfo_recording {
 
 struct pinfo_process_state {
   int recording; /* enum pinfo_recording; atomic */
-  int ready;     /* the constructor has run */
+  int ready;     /* the constructor has run, and the shim has not stood aside */
+  int filtered;  /* a system call filter (seccomp) is in force */
   int listens;   /* this process or an ancestor holds a listening socket */
   pinfo_u32 pid;
   pinfo_u32 parent_pid; /* of a forked child, else 0 */
@@ -42,11 +43,15 @@ struct pinfo_process_state {
   pinfo_u32 stack_bytes;
   const volatile pinfo_u32* same_process; /* 0 in a forked child that has not noticed yet */
   unsigned char* main_stack_top;
+  unsigned char* main_stack_low;
 };
 extern struct pinfo_process_state pinfo_process;
 
 void pinfo_process_forked(void);
 void pinfo_process_start_recording(void);
+/* The process is about to lock itself in (seccomp): from here on, and in forked children, the shim
+ * forwards and makes no system call of its own. What it has recorded so far stays. */
+void pinfo_process_stand_aside(void);
 
 /* True where records are wanted. Notices a fork. Safe in signal handlers, keeps errno. */
 static inline int pinfo_recording(void) {
@@ -65,7 +70,7 @@ static inline int pinfo_serves(void) {
 
 /* True in a vfork or posix_spawn child: its memory is its parent's and must be left alone. */
 static inline int pinfo_is_vfork_child(void) {
-  return pinfo_process.pid != 0 && *pinfo_process.same_process != 0 &&
+  return pinfo_process.ready && *pinfo_process.same_process != 0 &&
          (pinfo_u32)pinfo_raw(SYS_getpid) != pinfo_process.pid;
 }
 

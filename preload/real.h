@@ -13,6 +13,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <sys/select.h>
 #include <sys/sendfile.h>
 #include <sys/signalfd.h>
@@ -49,7 +50,7 @@ int dlclose(void* handle);
   X(ppoll) X(__ppoll_chk) X(select) X(pselect) X(nanosleep) X(clock_nanosleep) X(usleep) \
   X(sleep) X(pthread_create) X(pthread_cond_wait) X(pthread_cond_timedwait) \
   X(pthread_cond_clockwait) X(pthread_join) X(sem_wait) X(sem_timedwait) X(sigaction) \
-  X(signal) X(sigwait) X(sigwaitinfo) X(sigtimedwait) X(signalfd) X(dlopen) X(dlclose)
+  X(signal) X(sigaltstack) X(sigsuspend) X(sigpending) X(pause) X(prctl) X(sigwait) X(sigwaitinfo) X(sigtimedwait) X(signalfd) X(dlopen) X(dlclose)
 /* clang-format on */
 
 struct pinfo_real_functions {

@@ -8,12 +8,12 @@
 #include "preload/real.h"
 #include "preload/writer.h"
 
-/* A stack pointer further below the known top than this is on another stack (a signal stack, a
- * coroutine): its end is not known and is found by copying until that fails. */
-#define PINFO_STACK_REACH (64ul << 20)
+/* What a thread's timer may be besides a kernel id or -1 (none). */
+enum { PINFO_TIMER_STARTING = -2, PINFO_TIMER_OVER = -3 };
 
 static int sampler_signal;
-static struct sigaction shadow; /* the application's; SIG_DFL at first */
+static sigset_t avoided;        /* signals that the application has asked for */
+static struct sigaction shadow; /* the application's: SIG_DFL, with flags that mean nothing */
 static int timer_mark;          /* its address marks our timers' signals */
 
 /* CLOCK_THREAD_CPUTIME_ID of another thread: linux/posix-timers_types.h, CPUCLOCK_SCHED on a
@@ -28,8 +28,9 @@ struct stack_extent {
 
 static struct stack_extent extent_of(const struct pinfo_thread* thread, pinfo_u64 sp) {
   const pinfo_u64 top = (pinfo_u64)thread->stack_top;
+  /* A stack pointer elsewhere is a coroutine's or a signal stack's, whose end is not known. */
   struct stack_extent extent = {pinfo_process.stack_bytes, 0, 1};
-  if (top == 0 || sp >= top || top - sp > PINFO_STACK_REACH) return extent;
+  if (top == 0 || sp >= top || sp < (pinfo_u64)thread->stack_low) return extent;
   extent.known = 1;
   extent.truncated = top - sp > extent.bytes;
   if (!extent.truncated) extent.bytes = top - sp;
@@ -39,6 +40,7 @@ static struct stack_extent extent_of(const struct pinfo_thread* thread, pinfo_u6
 /* Copies a stack whose end is not known; the kernel stops at the first page that is not there. */
 static pinfo_u64 copy_unknown(void* to, pinfo_u64 sp, pinfo_u64 bytes) {
   const pinfo_u64 page = 4096;
+  if (pinfo_process.filtered) return 0; /* a filter may end the process for this call */
   struct iovec local = {to, bytes};
   struct iovec remote[PINFO_STACK_MAX / 4096 + 2];
   int count = 0;
@@ -88,7 +90,6 @@ static void sample_running(struct pinfo_thread* thread, const siginfo_t* info,
   sample.kind = PINFO_SAMPLE_ON_CPU;
   sample.weight = 1 + (info->si_overrun > 0 ? (pinfo_u32)info->si_overrun : 0);
   sample.duration_ns = (pinfo_u64)sample.weight * (1000000000u / pinfo_process.hz);
-  if (pinfo_interrupted_syscall(context)) thread->interrupted_waits++;
   emit_sample(thread, &sample);
   pinfo_emit_pending(thread);
 }
@@ -104,29 +105,29 @@ pinfo_sample_blocked(struct pinfo_thread* thread, pinfo_u64 duration_ns) {
   emit_sample(thread, &sample);
 }
 
-/* The signal was not our timer's: what the application asked for happens. */
-static void forward_signal(int number, siginfo_t* info, void* context) {
-  if (shadow.sa_flags & SA_SIGINFO) {
-    shadow.sa_sigaction(number, info, context);
-  } else if (shadow.sa_handler == SIG_DFL) {
-    struct sigaction plain;
-    memset(&plain, 0, sizeof(plain));
-    plain.sa_handler = SIG_DFL;
-    pinfo_real.p_sigaction(number, &plain, NULL);
-    pinfo_raw(SYS_tgkill, pinfo_process.pid, pinfo_raw(SYS_gettid), number);
-  } else if (shadow.sa_handler != SIG_IGN) {
-    shadow.sa_handler(number);
-  }
+/* The signal was not our timer's, and the application has no handler for it (else it would not be
+ * ours): it does what it does by default. */
+static void forward_signal(int number) {
+  struct sigaction plain;
+  memset(&plain, 0, sizeof(plain));
+  plain.sa_handler = SIG_DFL;
+  pinfo_real.p_sigaction(number, &plain, NULL);
+  pinfo_raw(SYS_tgkill, pinfo_raw(SYS_getpid), pinfo_raw(SYS_gettid), number);
+}
+
+int pinfo_sampler_sent(const siginfo_t* info) {
+  return info->si_code == SI_TIMER && info->si_ptr == &timer_mark;
 }
 
 static void on_signal(int number, siginfo_t* info, void* context) {
   const int saved_errno = errno;
-  if (info->si_code != SI_TIMER || info->si_ptr != &timer_mark) {
-    forward_signal(number, info, context);
+  if (!pinfo_sampler_sent(info)) {
+    forward_signal(number);
     errno = saved_errno;
     return;
   }
   struct pinfo_thread* thread = __atomic_load_n(&pinfo_thread_current, __ATOMIC_ACQUIRE);
+  if (thread != NULL && pinfo_interrupted_syscall(context)) thread->interrupted_waits++;
   if (thread != NULL && !thread->in_handler && pinfo_recording()) {
     thread->in_handler = 1;
     sample_running(thread, info, context);
@@ -143,13 +144,23 @@ static int take_if_free(int number) {
   memset(&action, 0, sizeof(action));
   action.sa_sigaction = on_signal;
   action.sa_flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK;
+  /* No handler of the application's within ours: the end of a wait that it caused would be ours. */
+  sigfillset(&action.sa_mask);
   return pinfo_real.p_sigaction(number, &action, NULL) == 0;
 }
 
+/* A signal that the caller blocks is one that it may be waiting for; only where it blocks them all
+ * does that mean nothing. */
 static int choose_signal(void) {
-  for (int number = SIGRTMAX; number >= SIGRTMIN; --number)
-    if (take_if_free(number)) return number;
-  return take_if_free(SIGPROF) ? SIGPROF : 0;
+  sigset_t blocked;
+  sigemptyset(&blocked);
+  pinfo_raw(SYS_rt_sigprocmask, SIG_BLOCK, NULL, &blocked, 8);
+  for (int even_blocked = 0; even_blocked < 2; ++even_blocked)
+    for (int number = SIGRTMAX; number >= SIGRTMIN; --number)
+      if (sigismember(&avoided, number) != 1 &&
+          (even_blocked || sigismember(&blocked, number) != 1) && take_if_free(number))
+        return number;
+  return sigismember(&avoided, SIGPROF) != 1 && take_if_free(SIGPROF) ? SIGPROF : 0;
 }
 
 int pinfo_sampler_signal(void) { return __atomic_load_n(&sampler_signal, __ATOMIC_ACQUIRE); }
@@ -165,15 +176,16 @@ void pinfo_sampler_start(void) {
 
 void pinfo_sampler_start_thread(struct pinfo_thread* thread) {
   int none = -1;
-  const int starting = -2;
-  if (pinfo_sampler_signal() == 0 ||
+  int starting = PINFO_TIMER_STARTING;
+  const int number = pinfo_sampler_signal();
+  if (number == 0 || thread->no_signal_room ||
       !__atomic_compare_exchange_n(&thread->timer, &none, starting, 0, __ATOMIC_ACQ_REL,
                                    __ATOMIC_RELAXED))
     return;
   struct sigevent event;
   memset(&event, 0, sizeof(event));
   event.sigev_notify = SIGEV_THREAD_ID;
-  event.sigev_signo = pinfo_sampler_signal();
+  event.sigev_signo = number;
   event.sigev_value.sival_ptr = &timer_mark;
   event._sigev_un._tid = (pid_t)thread->tid;
   int timer = -1;
@@ -186,12 +198,52 @@ void pinfo_sampler_start_thread(struct pinfo_thread* thread) {
   const struct timespec interval = {period / 1000000000, period % 1000000000};
   const struct itimerspec setting = {interval, interval};
   pinfo_raw(SYS_timer_settime, timer, 0, &setting, 0);
-  __atomic_store_n(&thread->timer, timer, __ATOMIC_RELEASE);
+  if (!__atomic_compare_exchange_n(&thread->timer, &starting, timer, 0, __ATOMIC_ACQ_REL,
+                                   __ATOMIC_RELAXED))
+    pinfo_raw(SYS_timer_delete, timer); /* the thread has ended meanwhile */
+  else if (pinfo_sampler_signal() != number)
+    pinfo_sampler_pause_thread(thread);
+}
+
+void pinfo_sampler_pause_thread(struct pinfo_thread* thread) {
+  int timer = __atomic_load_n(&thread->timer, __ATOMIC_ACQUIRE);
+  if (timer >= 0 && __atomic_compare_exchange_n(&thread->timer, &timer, -1, 0, __ATOMIC_ACQ_REL,
+                                                __ATOMIC_RELAXED))
+    pinfo_raw(SYS_timer_delete, timer);
 }
 
 void pinfo_sampler_stop_thread(struct pinfo_thread* thread) {
-  const int timer = __atomic_exchange_n(&thread->timer, -2, __ATOMIC_ACQ_REL);
+  const int timer = __atomic_exchange_n(&thread->timer, PINFO_TIMER_OVER, __ATOMIC_ACQ_REL);
   if (timer >= 0) pinfo_raw(SYS_timer_delete, timer);
+}
+
+/* Ignoring a signal also discards what of it is pending (signal(7)): an expiry that is on its way
+ * must not reach the application. */
+static void leave_signal(int number) {
+  struct sigaction action;
+  memset(&action, 0, sizeof(action));
+  action.sa_handler = SIG_IGN;
+  pinfo_real.p_sigaction(number, &action, NULL);
+  action.sa_handler = SIG_DFL;
+  pinfo_real.p_sigaction(number, &action, NULL);
+}
+
+void pinfo_sampler_stop(void) {
+  const int number = __atomic_exchange_n(&sampler_signal, 0, __ATOMIC_ACQ_REL);
+  if (number == 0) return;
+  pinfo_thread_for_each(pinfo_sampler_pause_thread);
+  leave_signal(number);
+}
+
+void pinfo_sampler_avoid(const sigset_t* set) {
+  const int saved_errno = errno;
+  sigorset(&avoided, &avoided, set);
+  const int number = pinfo_sampler_signal();
+  if (number != 0 && sigismember(set, number) == 1) {
+    pinfo_sampler_stop();
+    pinfo_sampler_start();
+  }
+  errno = saved_errno;
 }
 
 void pinfo_sampler_shadow(const struct sigaction* action, struct sigaction* old) {

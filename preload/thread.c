@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 
 #include "preload/capture.h"
 #include "preload/describe.h"
@@ -20,9 +21,12 @@
 
 __thread struct pinfo_thread* pinfo_thread_current __attribute__((tls_model("initial-exec")));
 static __thread int registering __attribute__((tls_model("initial-exec")));
+/* The exit destructor has run: other keys' destructors must not register the thread anew. */
+static __thread int exited __attribute__((tls_model("initial-exec")));
 
 static struct pinfo_thread* chunks[PINFO_THREAD_CHUNKS];
 static int schedstat_fds;
+int pinfo_thread_lowest_fd = INT_MAX; /* of the schedstat descriptors that have ever been kept */
 static pthread_key_t exit_key;
 static int exit_key_valid;
 
@@ -56,14 +60,15 @@ static struct pinfo_thread* claim(void) {
   return NULL;
 }
 
-struct pinfo_thread* pinfo_thread_register(unsigned char* stack_top) {
-  if (registering || !pinfo_process.ready) return NULL;
+struct pinfo_thread* pinfo_thread_register(unsigned char* stack_top, unsigned char* stack_low) {
+  if (registering || exited || !pinfo_process.ready) return NULL;
   registering = 1;
   struct pinfo_thread* thread = claim();
   if (thread != NULL) {
     memset((char*)thread + sizeof(thread->in_use), 0, sizeof(*thread) - sizeof(thread->in_use));
     thread->tid = (pinfo_u32)pinfo_raw(SYS_gettid);
     thread->stack_top = stack_top;
+    thread->stack_low = stack_low;
     thread->schedstat_fd = -1;
     thread->timer = -1;
     thread->slow_turns = 1; /* the first turn too is worth the reading */
@@ -77,19 +82,35 @@ struct pinfo_thread* pinfo_thread_register(unsigned char* stack_top) {
 }
 
 static void drop_schedstat(struct pinfo_thread* thread) {
-  char text[64];
-  /* Only a descriptor that still reads like schedstat is ours to close. */
-  if (thread->schedstat_fd >= 0 &&
-      pinfo_raw(SYS_pread64, thread->schedstat_fd, text, sizeof(text), 0) > 0) {
-    pinfo_raw(SYS_close, thread->schedstat_fd);
-    __atomic_fetch_sub(&schedstat_fds, 1, __ATOMIC_RELAXED);
+  struct stat now;
+  const int fd = __atomic_exchange_n(&thread->schedstat_fd, -1, __ATOMIC_ACQ_REL);
+  if (fd < 0) return;
+  __atomic_fetch_sub(&schedstat_fds, 1, __ATOMIC_RELAXED);
+  if (pinfo_raw(SYS_fstat, fd, &now) == 0 && now.st_dev == thread->schedstat_device &&
+      now.st_ino == thread->schedstat_inode)
+    pinfo_raw(SYS_close, fd);
+}
+
+void pinfo_thread_forget_fds(unsigned first, unsigned last) {
+  for (int i = 0; i < PINFO_THREAD_CHUNKS; ++i) {
+    struct pinfo_thread* chunk = __atomic_load_n(&chunks[i], __ATOMIC_ACQUIRE);
+    if (chunk == NULL) return;
+    for (int j = 0; j < PINFO_THREADS_A_CHUNK; ++j) {
+      int fd = __atomic_load_n(&chunk[j].schedstat_fd, __ATOMIC_RELAXED);
+      if (!__atomic_load_n(&chunk[j].in_use, __ATOMIC_ACQUIRE) || fd < 0 || (unsigned)fd < first ||
+          (unsigned)fd > last)
+        continue;
+      if (__atomic_compare_exchange_n(&chunk[j].schedstat_fd, &fd, -1, 0, __ATOMIC_ACQ_REL,
+                                      __ATOMIC_RELAXED))
+        __atomic_fetch_sub(&schedstat_fds, 1, __ATOMIC_RELAXED);
+    }
   }
-  thread->schedstat_fd = -1;
 }
 
 /* A pthread key's destructor: runs on return, pthread_exit and cancellation alike. */
 static void thread_exits(void* value) {
   struct pinfo_thread* thread = value;
+  exited = 1;
   pinfo_emit_pending(thread);
   pinfo_sampler_stop_thread(thread);
   if (pinfo_recording() && thread->tid != pinfo_process.pid) pinfo_describe_task_end(thread->tid);
@@ -100,7 +121,7 @@ static void thread_exits(void* value) {
 
 void pinfo_thread_init(void) {
   exit_key_valid = pthread_key_create(&exit_key, thread_exits) == 0;
-  pinfo_thread_register(pinfo_process.main_stack_top);
+  pinfo_thread_register(pinfo_process.main_stack_top, pinfo_process.main_stack_low);
 }
 
 void pinfo_thread_for_each(void (*visit)(struct pinfo_thread*)) {
@@ -112,15 +133,23 @@ void pinfo_thread_for_each(void (*visit)(struct pinfo_thread*)) {
   }
 }
 
+static void leave_turn(struct pinfo_thread* thread) {
+  thread->connection = 0;
+  drop_schedstat(thread);
+}
+
+void pinfo_thread_stand_aside(void) { pinfo_thread_for_each(leave_turn); }
+
 static void keep_only_current(struct pinfo_thread* thread) {
+  drop_schedstat(thread); /* each is the parent's thread's */
   if (thread != pinfo_thread_current) __atomic_store_n(&thread->in_use, 0, __ATOMIC_RELEASE);
 }
 
 void pinfo_thread_after_fork(void) {
   pinfo_thread_for_each(keep_only_current);
+  schedstat_fds = 0;
   struct pinfo_thread* self = pinfo_thread_current;
   if (self == NULL) return;
-  drop_schedstat(self);
   self->tid = (pinfo_u32)pinfo_raw(SYS_gettid);
   self->timer = -1; /* timers are not inherited */
   self->pending_state = PINFO_PENDING_NONE;
@@ -147,17 +176,31 @@ void pinfo_thread_spent(struct pinfo_thread* thread, pinfo_u64 now,
   spent->blocked_ns = now - thread->on_cpu_ns - thread->runqueue_ns;
 }
 
+static int open_runqueue(struct pinfo_thread* thread) {
+  struct stat status;
+  if (__atomic_fetch_add(&schedstat_fds, 1, __ATOMIC_RELAXED) < PINFO_SCHEDSTAT_FDS) {
+    int fd =
+        (int)pinfo_raw(SYS_openat, AT_FDCWD, "/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC);
+    if (fd >= 0) fd = pinfo_move_fd(fd);
+    if (fd >= 0 && pinfo_raw(SYS_fstat, fd, &status) == 0) {
+      thread->schedstat_device = status.st_dev;
+      thread->schedstat_inode = status.st_ino;
+      int lowest = __atomic_load_n(&pinfo_thread_lowest_fd, __ATOMIC_RELAXED);
+      while (fd < lowest && !__atomic_compare_exchange_n(&pinfo_thread_lowest_fd, &lowest, fd, 0,
+                                                         __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+        ;
+      __atomic_store_n(&thread->schedstat_fd, fd, __ATOMIC_RELEASE);
+      return 1;
+    }
+    thread->schedstat_fd = -2; /* refused, not tried again */
+  }
+  __atomic_fetch_sub(&schedstat_fds, 1, __ATOMIC_RELAXED);
+  return 0;
+}
+
 /* schedstat: "on-CPU ns, run queue ns, timeslices" (Documentation/scheduler/sched-stats.rst). */
 static int read_runqueue(struct pinfo_thread* thread, pinfo_u64* value) {
-  if (thread->schedstat_fd == -1) {
-    if (__atomic_fetch_add(&schedstat_fds, 1, __ATOMIC_RELAXED) >= PINFO_SCHEDSTAT_FDS) {
-      __atomic_fetch_sub(&schedstat_fds, 1, __ATOMIC_RELAXED);
-      return 0;
-    }
-    const int fd =
-        (int)pinfo_raw(SYS_openat, AT_FDCWD, "/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC);
-    thread->schedstat_fd = fd >= 0 ? pinfo_move_fd(fd) : -2; /* -2: refused, not tried again */
-  }
+  if (thread->schedstat_fd == -1 && !open_runqueue(thread)) return 0;
   char text[64];
   const long n = pinfo_raw(SYS_pread64, thread->schedstat_fd, text, sizeof(text) - 1, 0);
   if (n <= 0) return 0;

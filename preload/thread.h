@@ -13,6 +13,9 @@
 #ifndef PINFO_PRELOAD_THREAD_H
 #define PINFO_PRELOAD_THREAD_H
 
+#include <limits.h>
+#include <sys/types.h>
+
 #include "bpf/turn.h"
 #include "preload/process.h"
 
@@ -27,6 +30,7 @@ struct pinfo_thread {
   int in_use; /* atomic */
   pinfo_u32 tid;
   unsigned char* stack_top; /* NULL: not known */
+  unsigned char* stack_low; /* the thread's own stack is mapped at least from here to the top */
 
   pinfo_u64 clock_read_ns; /* wall time of the last reading of the CPU clock */
   pinfo_u64 clock_ns;      /* what it gave */
@@ -37,12 +41,15 @@ struct pinfo_thread {
   int has_waited;          /* a wait since the last reading of the CPU clock */
   int slow_turns;          /* the last turn took above 1 ms */
   int schedstat_fd;        /* -1: none */
+  dev_t schedstat_device;  /* whose it is: the application may put another file at the number */
+  ino_t schedstat_inode;
 
   pinfo_u64 connection; /* of the turn under way on this thread; 0: none */
   pinfo_u32 turn;
   int answered; /* a response to it has begun */
 
-  int timer; /* kernel timer id; -1: none */
+  int timer;          /* kernel timer id; -1: none */
+  int no_signal_room; /* its alternate signal stack is too small to be sampled on */
   int in_handler;
   pinfo_u32 interrupted_waits; /* system calls that our signal ended with EINTR */
 
@@ -54,17 +61,29 @@ struct pinfo_thread {
 extern __thread struct pinfo_thread* pinfo_thread_current
     __attribute__((tls_model("initial-exec")));
 
-struct pinfo_thread* pinfo_thread_register(unsigned char* stack_top);
+/* NULL for both: not known. */
+struct pinfo_thread* pinfo_thread_register(unsigned char* stack_top, unsigned char* stack_low);
 
 /* This thread, registered at first use; NULL where that is not possible now. */
 static inline struct pinfo_thread* pinfo_thread_self(void) {
   struct pinfo_thread* thread = pinfo_thread_current;
-  return __builtin_expect(thread != NULL, 1) ? thread : pinfo_thread_register(NULL);
+  return __builtin_expect(thread != NULL, 1) ? thread : pinfo_thread_register(NULL, NULL);
 }
 
 void pinfo_thread_init(void);       /* by the constructor, on the main thread */
 void pinfo_thread_after_fork(void); /* only the forking thread lives on */
 void pinfo_thread_for_each(void (*visit)(struct pinfo_thread*));
+
+/* Forward only from now on: no turn, no descriptor of ours is left. */
+void pinfo_thread_stand_aside(void);
+
+/* The application closes or replaces these numbers: none of them is ours any more. */
+extern int pinfo_thread_lowest_fd;
+void pinfo_thread_forget_fds(unsigned first, unsigned last);
+static inline void pinfo_thread_fd_taken(int fd) {
+  if (__builtin_expect(fd >= __atomic_load_n(&pinfo_thread_lowest_fd, __ATOMIC_RELAXED), 0))
+    pinfo_thread_forget_fds((unsigned)fd, (unsigned)fd);
+}
 
 /* The thread's time up to now. REQUIRES: thread is the caller. */
 void pinfo_thread_spent(struct pinfo_thread* thread, pinfo_u64 now,

@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 
 #include "preload/arch_x86_64.h"
 
@@ -16,6 +18,7 @@ static struct pinfo_ring_header* header;
 static unsigned char* data;
 static pinfo_u64 data_mask;
 static pinfo_u64 mapped_bytes;
+static pinfo_u64 usable_bytes; /* of the file system, as last seen */
 static char ring_name[64];
 
 /* Kept open for forked children; checked by device and inode before use, since a daemon that
@@ -49,7 +52,8 @@ int pinfo_move_fd(int fd) {
       return moved;
     }
   }
-  return fd;
+  pinfo_raw(SYS_close, fd);
+  return -1;
 }
 
 static char* append_text(char* out, const char* text) {
@@ -77,7 +81,8 @@ static int directory_still_ours(void) {
 }
 
 /* The default directory is shared by name with every user: only one that we own and that nobody
- * else can enter is used. */
+ * else can enter is used. Root uses no directory of another user's at all. The descriptor is for
+ * directory_close. */
 static int directory_open(int create) {
   if (directory_still_ours()) return directory.fd;
   char path[64];
@@ -92,15 +97,26 @@ static int directory_open(int create) {
                                 O_RDONLY | O_DIRECTORY | O_CLOEXEC | (is_default ? O_NOFOLLOW : 0));
   if (fd < 0) return fd;
   struct stat status;
-  if (pinfo_raw(SYS_fstat, fd, &status) != 0 ||
-      (is_default && ((long)status.st_uid != pinfo_raw(SYS_geteuid) || (status.st_mode & 077)))) {
+  const long user = pinfo_raw(SYS_geteuid);
+  if (pinfo_raw(SYS_fstat, fd, &status) != 0 || (user == 0 && status.st_uid != 0) ||
+      (is_default && ((long)status.st_uid != user || (status.st_mode & 077)))) {
     pinfo_raw(SYS_close, fd);
     return -EPERM;
   }
-  directory.fd = pinfo_move_fd(fd);
+  const int kept = (int)pinfo_raw(SYS_fcntl, fd, F_DUPFD_CLOEXEC, 0);
+  directory.fd = kept >= 0 ? pinfo_move_fd(kept) : -1;
   directory.device = status.st_dev;
   directory.inode = status.st_ino;
-  return directory.fd;
+  return fd;
+}
+
+static void directory_close(int fd) {
+  if (fd >= 0 && fd != directory.fd) pinfo_raw(SYS_close, fd);
+}
+
+void pinfo_ring_forget_directory(void) {
+  if (directory_still_ours()) pinfo_raw(SYS_close, directory.fd);
+  directory.fd = -1;
 }
 
 static pinfo_u64 wanted_bytes(void) {
@@ -110,6 +126,35 @@ static pinfo_u64 wanted_bytes(void) {
   const pinfo_u64 limit = wanted != 0 ? wanted : PINFO_RING_DEFAULT_BYTES;
   while (bytes * 2 <= limit && bytes < PINFO_RING_MAX_BYTES) bytes *= 2;
   return bytes;
+}
+
+/* The largest ring that may be made, at most wanted_bytes(): a file above RLIMIT_FSIZE would raise
+ * SIGXFSZ. 0 where there is none. */
+static pinfo_u64 allowed_bytes(void) {
+  struct rlimit limit = {RLIM_INFINITY, RLIM_INFINITY};
+  pinfo_raw(SYS_prlimit64, 0, RLIMIT_FSIZE, NULL, &limit);
+  pinfo_u64 bytes = wanted_bytes();
+  while (bytes >= PINFO_RING_MIN_BYTES && bytes + PINFO_RING_HEADER_BYTES > limit.rlim_cur)
+    bytes /= 2;
+  return bytes >= PINFO_RING_MIN_BYTES ? bytes : 0;
+}
+
+/* What we find by name must be a ring that we made, or that was made for us by the directory's
+ * owner before this process changed its user: whoever can truncate it can end us by SIGBUS. */
+static int trusted(int directory_fd, const struct stat* ring) {
+  struct stat parent;
+  if (!S_ISREG(ring->st_mode) || ring->st_nlink != 1 || (ring->st_mode & 077)) return 0;
+  if ((long)ring->st_uid == pinfo_raw(SYS_geteuid)) return 1;
+  return pinfo_raw(SYS_fstat, directory_fd, &parent) == 0 && ring->st_uid == parent.st_uid;
+}
+
+/* What one ring may take of the file system: an eighth of what is free, so that the application's
+ * own shared memory and the other processes' rings find room. */
+static pinfo_u64 usable_share(int fd) {
+  struct statfs status;
+  /* No blocks at all: a tmpfs without a limit. */
+  if (pinfo_raw(SYS_fstatfs, fd, &status) != 0 || status.f_blocks == 0) return ~0ull;
+  return (pinfo_u64)status.f_bavail * (pinfo_u64)status.f_bsize / 8;
 }
 
 static int map_ring(int fd, pinfo_u64 bytes) {
@@ -148,18 +193,23 @@ static int open_in(int directory_fd, pinfo_u32 pid, pinfo_u64 start_ticks, int c
   if (fd < 0) return fd;
   struct stat status;
   int error = (int)pinfo_raw(SYS_fstat, fd, &status);
+  if (error == 0 && !trusted(directory_fd, &status)) error = -EPERM;
   const int fresh = error == 0 && status.st_size == 0;
   pinfo_u64 bytes = (pinfo_u64)status.st_size;
   if (error == 0 && fresh) {
     /* The header page is given memory now, the data when the process turns out to serve. */
-    bytes = PINFO_RING_HEADER_BYTES + wanted_bytes();
-    error = (int)pinfo_raw(SYS_ftruncate, fd, bytes);
+    bytes = PINFO_RING_HEADER_BYTES + allowed_bytes();
+    error = bytes > PINFO_RING_HEADER_BYTES ? (int)pinfo_raw(SYS_ftruncate, fd, bytes) : -EFBIG;
     if (error == 0) error = (int)pinfo_raw(SYS_fallocate, fd, 0, 0, PINFO_RING_HEADER_BYTES);
   }
   if (error == 0 && bytes < PINFO_RING_HEADER_BYTES + PINFO_RING_MIN_BYTES) error = -EINVAL;
   if (error == 0) error = map_ring(fd, bytes);
+  if (error == 0) usable_bytes = usable_share(fd);
   pinfo_raw(SYS_close, fd);
-  if (error != 0) return error;
+  if (error != 0) {
+    if (fresh) pinfo_raw(SYS_unlinkat, directory_fd, ring_name, 0);
+    return error;
+  }
   if (fresh) write_identity(pid, start_ticks);
   if (!header_is_ours(pid, start_ticks)) {
     pinfo_ring_drop();
@@ -171,16 +221,18 @@ static int open_in(int directory_fd, pinfo_u32 pid, pinfo_u64 start_ticks, int c
 int pinfo_ring_open(pinfo_u32 pid, pinfo_u64 start_ticks) {
   if (header != NULL) return 0;
   const int fd = directory_open(1);
-  return fd < 0 ? fd : open_in(fd, pid, start_ticks, 1);
+  const int result = fd < 0 ? fd : open_in(fd, pid, start_ticks, 1);
+  directory_close(fd);
+  return result;
 }
 
 int pinfo_ring_adopt(pinfo_u32 pid, pinfo_u64 start_ticks) {
   const int fd = directory_open(0);
   if (fd < 0) return 0;
-  if (open_in(fd, pid, start_ticks, 0) != 0) {
-    /* The ordinary program: it keeps no descriptor of ours. */
-    pinfo_raw(SYS_close, fd);
-    directory.fd = -1;
+  const int result = open_in(fd, pid, start_ticks, 0);
+  directory_close(fd);
+  if (result != 0) {
+    pinfo_ring_forget_directory(); /* the ordinary program: it keeps no descriptor of ours */
     return 0;
   }
   return __atomic_load_n(&header->state, __ATOMIC_ACQUIRE) != PINFO_RING_STARTING;
@@ -211,11 +263,14 @@ int pinfo_ring_activate(void) {
     __atomic_store_n(&header->state, PINFO_RING_ACTIVE, __ATOMIC_RELEASE);
     return 1;
   }
+  if (directory_still_ours()) usable_bytes = usable_share(directory.fd);
   pinfo_u64 bytes = mapped_bytes - PINFO_RING_HEADER_BYTES;
-  int error = populate(bytes);
-  while (error != 0 && bytes > PINFO_RING_MIN_BYTES) {
-    bytes /= 2;
+  int error = -ENOSPC;
+  for (; bytes >= PINFO_RING_MIN_BYTES; bytes /= 2) {
+    if (bytes > usable_bytes) continue;
     error = populate(bytes);
+    if (error == 0) break;
+    pinfo_raw(SYS_madvise, data, bytes, MADV_REMOVE); /* what was populated before it failed */
   }
   if (error != 0) return error;
   header->data_bytes = bytes;
@@ -248,18 +303,24 @@ struct pinfo_slot pinfo_ring_reserve(pinfo_u64 record_bytes, enum pinfo_loss_kin
   struct pinfo_slot slot = {NULL, 0, bytes};
   pinfo_u64 head = __atomic_load_n(&header->head, __ATOMIC_RELAXED);
   pinfo_u64 gap;
-  do {
+  for (;;) {
     /* Acquire: the reader has copied what it freed before we write over it. */
     const pinfo_u64 tail = __atomic_load_n(&header->tail, __ATOMIC_ACQUIRE);
     const pinfo_u64 to_end = size - (head & data_mask);
     gap = to_end < bytes ? to_end : 0;
     if (__atomic_load_n(&header->stopped, __ATOMIC_RELAXED)) return slot;
+    if ((int64_t)(head - tail) < 0) { /* others wrote, and the reader read it, since we looked */
+      head = __atomic_load_n(&header->head, __ATOMIC_RELAXED);
+      continue;
+    }
     if (head - tail + gap + bytes > size) {
       pinfo_ring_count_loss(loss);
       return slot;
     }
-  } while (!__atomic_compare_exchange_n(&header->head, &head, head + gap + bytes, 1,
-                                        __ATOMIC_RELAXED, __ATOMIC_RELAXED));
+    if (__atomic_compare_exchange_n(&header->head, &head, head + gap + bytes, 1, __ATOMIC_RELAXED,
+                                    __ATOMIC_RELAXED))
+      break;
+  }
   if (gap != 0)
     __atomic_store_n((pinfo_u64*)(data + (head & data_mask)),
                      pinfo_ring_word(head, gap) | PINFO_RING_PAD, __ATOMIC_RELEASE);

@@ -25,17 +25,22 @@ void pinfo_ring_count_loss(enum pinfo_loss_kind loss);
 int pinfo_ring_open(pinfo_u32 pid, pinfo_u64 start_ticks);
 /* Maps the ring of this process only if there is one. Returns whether it has been active. */
 int pinfo_ring_adopt(pinfo_u32 pid, pinfo_u64 start_ticks);
-/* Reserves the data's memory (so that no later write can raise SIGBUS; fewer bytes where memory is
- * short) and sets the state to ACTIVE. Returns 0, 1 where it was active before, or -errno. */
+/* Reserves the data's memory (so that no later write can raise SIGBUS), at most an eighth of what
+ * the file system has free, and less or -ENOSPC where that is little. The pages count against the
+ * process's memory cgroup. Then sets the state to ACTIVE. Returns 0, 1 where it was active before,
+ * or -errno. */
 int pinfo_ring_activate(void);
 /* Forgets the mapping, e.g. a parent's. */
 void pinfo_ring_drop(void);
+/* Closes the descriptor that is kept for children. */
+void pinfo_ring_forget_directory(void);
 /* State ENDED; a ring that never became active is unlinked. */
 void pinfo_ring_end(void);
 
 /* Reads a small file whole into buffer, zero-terminated. Bytes read, or -errno. Keeps errno. */
 long pinfo_read_file(const char* path, char* buffer, long room);
-/* Moves fd out of the numbers that applications expect to get. The new number, or fd itself. */
+/* Moves fd out of the numbers that applications expect to get. The new number, or -1 and fd closed
+ * where RLIMIT_NOFILE leaves none. */
 int pinfo_move_fd(int fd);
 
 #endif /* PINFO_PRELOAD_WRITER_H */
