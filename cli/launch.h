@@ -29,7 +29,8 @@ Result<pid_t> Launch(const std::string& path, const std::vector<std::string>& ar
                      const std::vector<std::pair<std::string, std::string>>& variables);
 
 // Passes SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1 and SIGUSR2 on to the child, but for what the
-// terminal has sent to it as well.
+// terminal has sent to it as well. What somebody else sends to the whole process group reaches the
+// child twice: the signal does not tell whether it was sent to the group or to pinfo alone.
 void ForwardSignals(pid_t child);
 
 // A status of wait(2) as a shell shows it: 128 + the signal for a killed process.

@@ -41,6 +41,9 @@ class RingDirectory {
     if (mkdir(parent.c_str(), 0700) != 0 && errno != EEXIST) {
       return FailErrno("cannot create " + parent);
     }
+    if (Status status = CheckOwn(parent); !status) {
+      return tl::unexpected(status.error());
+    }
     Sweep(parent);
     std::string path = parent + "/run.XXXXXX";
     if (mkdtemp(path.data()) == nullptr) {
@@ -61,6 +64,20 @@ class RingDirectory {
 
  private:
   RingDirectory(std::string path, UniqueFd lock) : path_(std::move(path)), lock_(std::move(lock)) {}
+
+  // The name is one that any user may take first. Once it is ours alone, nobody else can move it
+  // (the sticky bit of what it lies in) or put anything into it.
+  static Status CheckOwn(const std::string& parent) {
+    const UniqueFd fd(open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    struct stat status {};
+    if (!fd || fstat(fd.get(), &status) != 0) {
+      return FailErrno("cannot use " + parent);
+    }
+    if (status.st_uid != geteuid() || (status.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
+      return Fail(parent + " is not yours alone (owner, mode 0700): look at it and remove it");
+    }
+    return {};
+  }
 
   // Empty where another run holds it.
   static UniqueFd Lock(const std::string& path) {
