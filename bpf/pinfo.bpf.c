@@ -350,11 +350,15 @@ int BPF_PROG(sched_process_exit, struct task_struct *task) {
   struct thread_state *thread = bpf_task_storage_get(&threads, task, 0, 0);
   const pinfo_u32 pid = task->tgid;
   struct pinfo_exit *record;
+  bool ended;
 
   if (thread)
     thread_flush(thread);
   if (!is_followed(pid))
     return 0;
+  ended = BPF_CORE_READ(task, signal, live.counter) == 0;
+  if (ended)
+    bpf_map_delete_elem(&followed, &pid);
   record = bpf_ringbuf_reserve(&ring, sizeof(*record), 0);
   if (!record) {
     count_loss(PINFO_LOSS_RING_OTHER);
@@ -363,10 +367,8 @@ int BPF_PROG(sched_process_exit, struct task_struct *task) {
   fill_header(&record->header, PINFO_RECORD_EXIT, sizeof(*record), bpf_ktime_get_ns());
   record->header.pid = pid;
   record->header.tid = task->pid;
-  record->process_ended = BPF_CORE_READ(task, signal, live.counter) == 0;
+  record->process_ended = ended;
   record->status = task->exit_code;
-  if (record->process_ended)
-    bpf_map_delete_elem(&followed, &pid);
   bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
   return 0;
 }

@@ -78,17 +78,16 @@ Status Attach(const AttachOptions& options, const GlobalOptions& global) {
     return status;
   }
   for (const std::string& note : (*source)->notes()) {
-    fmt::print(stderr, "pinfo: {}\n", note);
+    Tell("pinfo: {}\n", note);
   }
   std::vector<uint32_t> numbers;
   for (const Pid pid : *pids) {
     numbers.push_back(pid.value);
   }
   // Users and scripts wait for this line.
-  fmt::print(stderr, "attached to {} ({}, {}, stacks at {} Hz); database {}\n",
-             fmt::join(numbers, " "),
-             Count(static_cast<int64_t>((*source)->followed_count()), "process", "processes"),
-             (*source)->mode(), options.hz, global.database);
+  Tell("attached to {} ({}, {}, stacks at {} Hz); database {}\n", fmt::join(numbers, " "),
+       Count(static_cast<int64_t>((*source)->followed_count()), "process", "processes"),
+       (*source)->mode(), options.hz, global.database);
   RunCapture(*capture, **source, global);  // reports its errors itself
   return {};
 }

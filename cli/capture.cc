@@ -21,7 +21,12 @@ namespace {
 std::atomic<bool> g_stop_requested = false;
 static_assert(std::atomic<bool>::is_always_lock_free, "it is set in a signal handler");
 
-void OnStopSignal(int) { g_stop_requested = true; }
+// The second one means it: what is not stored yet is given up.
+void OnStopSignal(int) {
+  if (g_stop_requested.exchange(true)) {
+    _exit(kExitFailed);
+  }
+}
 
 Result<std::function<bool(const ServedRequest&)>> MakeProfileRule(const CaptureOptions& options) {
   Result<ProfileRule> rule = ProfileRule::Parse(
@@ -61,33 +66,32 @@ Status CheckRecordable(const std::string& path) {
 void PrintSummary(const PipelineSummary& summary, const GlobalOptions& global) {
   const SessionRow& session = summary.session;
   if (!global.quiet) {
-    fmt::print(stderr, "pinfo: {}, {} profiled", Count(session.requests_seen, "request"),
-               summary.profiled);
+    Tell("pinfo: {}, {} profiled", Count(session.requests_seen, "request"), summary.profiled);
     if (summary.rows_not_stored != 0) {
-      fmt::print(stderr, ", {} not stored", summary.rows_not_stored);
+      Tell(", {} not stored", summary.rows_not_stored);
     }
-    fmt::print(stderr, "; {}, {} in requests", Count(session.samples_seen, "stack sample"),
-               session.samples_attributed);
+    Tell("; {}, {} in requests", Count(session.samples_seen, "stack sample"),
+         session.samples_attributed);
     if (summary.samples_incomplete != 0) {
-      fmt::print(stderr, ", {} not whole", summary.samples_incomplete);
+      Tell(", {} not whole", summary.samples_incomplete);
     }
-    fmt::print(stderr, "\npinfo: {}\n", DescribeOwnCost(OwnCostOf({&session, 1})));
+    Tell("\npinfo: {}\n", DescribeOwnCost(OwnCostOf({&session, 1})));
     if (session.rows_thinned != 0) {
-      fmt::print(stderr,
-                 "pinfo: {} requests are counted in routes and totals without a row of their own "
-                 "(--row-rate)\n",
-                 session.rows_thinned);
+      Tell(
+          "pinfo: {} requests are counted in routes and totals without a row of their own "
+          "(--row-rate)\n",
+          session.rows_thinned);
     }
     if (const std::string line = DescribeNotProfiled(session.lost); !line.empty()) {
-      fmt::print(stderr, "pinfo: {}\n", line);
+      Tell("pinfo: {}\n", line);
     }
   }
   // Losses are told even where progress is not wanted.
   for (const std::string& line : DescribeLosses(session.lost)) {
-    fmt::print(stderr, "pinfo: {}\n", line);
+    Tell("pinfo: {}\n", line);
   }
   if (!summary.stats_file_error.empty()) {
-    fmt::print(stderr, "pinfo: {}\n", summary.stats_file_error);
+    Tell("pinfo: {}\n", summary.stats_file_error);
   }
 }
 
@@ -178,8 +182,10 @@ void InstallStopSignals() {
   action.sa_handler = OnStopSignal;
   sigemptyset(&action.sa_mask);
   action.sa_flags = SA_RESTART;
-  sigaction(SIGINT, &action, nullptr);
-  sigaction(SIGTERM, &action, nullptr);
+  for (const int number : {SIGINT, SIGTERM, SIGHUP}) {
+    sigaction(number, &action, nullptr);
+  }
+  signal(SIGPIPE, SIG_IGN);  // whoever read our messages may be gone
 }
 
 bool RunCapture(PreparedCapture& capture, Source& source, const GlobalOptions& global) {

@@ -44,7 +44,8 @@ struct PreparedCapture {
 Result<PreparedCapture> PrepareCapture(const CaptureOptions& options, const GlobalOptions& global,
                                        bool live);
 
-// Set by SIGINT and SIGTERM once InstallStopSignals has been called.
+// Set by SIGINT, SIGTERM and SIGHUP (a second one ends pinfo at once), once InstallStopSignals has
+// been called.
 const std::atomic<bool>& StopRequested();
 void InstallStopSignals();
 

@@ -24,12 +24,12 @@ std::string UnknownWord(const CLI::App& app) {
 void SetExit(int status) { g_exit_status = status; }
 
 void ReportError(const std::string& message) {
-  fmt::print(stderr, "pinfo: {}\n", message);
+  Tell("pinfo: {}\n", message);
   SetExit(kExitFailed);
 }
 
 void ReportUsageError(const std::string& message) {
-  fmt::print(stderr, "pinfo: {}\n", message);
+  Tell("pinfo: {}\n", message);
   SetExit(kExitUsage);
 }
 

@@ -2,9 +2,12 @@
 // calls each and runs the one chosen.
 #pragma once
 
+#include <cstdio>
 #include <string>
+#include <utility>
 
 #include <CLI/CLI.hpp>
+#include <fmt/format.h>
 
 namespace pinfo::cli {
 
@@ -18,6 +21,14 @@ struct GlobalOptions {
 inline constexpr int kExitDone = 0;
 inline constexpr int kExitFailed = 1;
 inline constexpr int kExitUsage = 2;
+
+// Writes to stderr. A stderr that is full, closed or a broken pipe must not end a capture: failures
+// are ignored, unlike fmt::print's, which throws.
+template <typename... Arguments>
+void Tell(fmt::format_string<Arguments...> format, Arguments&&... arguments) {
+  const std::string text = fmt::format(format, std::forward<Arguments>(arguments)...);
+  std::fwrite(text.data(), 1, text.size(), stderr);
+}
 
 // A command's outcome: main exits with the status of the last callback. Callbacks report failures
 // with ReportError and return through SetExit, they never call exit().

@@ -114,7 +114,7 @@ void DrawDirectory(const std::string& directory, const GraphOptions& options,
     }
   }
   if (!global.quiet) {
-    fmt::print(stderr, "{} of {} graphs written to {}\n", drawn, files->size(), target.string());
+    Tell("{} of {} graphs written to {}\n", drawn, files->size(), target.string());
   }
 }
 

@@ -42,10 +42,10 @@ Status WarnOfReplay(const std::string& path, const std::string& command,
   for (const SessionRow& session : *sessions) {
     if (session.command == command && session.requests_seen > 0 &&
         session.start_wall_ns >= written_ns) {
-      fmt::print(stderr,
-                 "pinfo: this recording was replayed into this database already (session {}); its "
-                 "requests will be there twice\n",
-                 session.id);
+      Tell(
+          "pinfo: this recording was replayed into this database already (session {}); its "
+          "requests will be there twice\n",
+          session.id);
       break;
     }
   }

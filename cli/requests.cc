@@ -167,9 +167,9 @@ Status PrintTable(Reader& reader, RequestFilter filter, bool quiet) {
     PrintAll(table.Render(terminal));
   }
   if (!quiet && table.empty()) {
-    fmt::print(stderr, "pinfo: no request matches\n");
+    Tell("pinfo: no request matches\n");
   } else if (!quiet && limit && rows > *limit) {
-    fmt::print(stderr, "pinfo: there are more than these {}; --limit 0 shows all\n", *limit);
+    Tell("pinfo: there are more than these {}; --limit 0 shows all\n", *limit);
   }
   return {};
 }

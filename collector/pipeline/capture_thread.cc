@@ -68,7 +68,7 @@ Result<size_t> CaptureThread::DrainOnce() {
     Tee tee(*chunk, *recorder_);
     drained = source_.Drain(tee);
     if (Status status = recorder_->Flush(); drained && !status) {
-      return tl::unexpected(status.error());
+      drained = tl::unexpected(status.error());  // what was drained goes on all the same
     }
   } else {
     drained = source_.Drain(*chunk);

@@ -12,7 +12,8 @@ void Chunk::OnRecord(std::span<const std::byte> bytes) {
   pinfo_header header{};
   if (bytes.size() >= sizeof(header)) {
     std::memcpy(&header, bytes.data(), sizeof(header));
-    bytes = bytes.first(std::min<size_t>(bytes.size(), std::max<size_t>(header.size, sizeof(header))));
+    bytes =
+        bytes.first(std::min<size_t>(bytes.size(), std::max<size_t>(header.size, sizeof(header))));
   }
   const size_t word = words_.size();
   words_.resize(word + (bytes.size() + 7) / 8);
@@ -52,11 +53,6 @@ std::unique_ptr<Chunk> ChunkQueue::Pop(int timeout_ms) {
 bool ChunkQueue::Finished() const {
   const std::lock_guard lock(mutex_);
   return closed_ && chunks_.empty();
-}
-
-double ChunkQueue::fill() const {
-  const std::lock_guard lock(mutex_);
-  return static_cast<double>(bytes_) / static_cast<double>(max_bytes_);
 }
 
 bool ChunkQueue::closed() const {

@@ -55,8 +55,7 @@ class ChunkQueue {
   // Closed, and everything popped.
   [[nodiscard]] bool Finished() const;
   [[nodiscard]] Status status() const;
-  // Part of the bytes it may hold that are waiting, and whether more can come.
-  [[nodiscard]] double fill() const;
+  // No more can come.
   [[nodiscard]] bool closed() const;
 
  private:

@@ -18,7 +18,6 @@
 #include "collector/pipeline/row_budget.h"
 #include "collector/pipeline/sample_book.h"
 #include "collector/pipeline/stack_resolver.h"
-#include "collector/pipeline/yielding_priority.h"
 #include "collector/process/proc_reader.h"
 #include "collector/request/route.h"
 #include "collector/request/site.h"
@@ -34,7 +33,11 @@ constexpr size_t kBatchRows = 20'000;  // or sooner
 // Requests kept in memory while the database cannot be written.
 constexpr size_t kCandidatesMax = 500'000;
 constexpr int64_t kRetainNs = int64_t{60} * 1'000'000'000;
-constexpr int64_t kSamplesWaitNs = int64_t{600} * 1'000'000'000;
+constexpr int64_t kRetryNs = 1'000'000'000;
+// A request that goes on for longer loses the samples of its first part to "unattributed".
+constexpr int64_t kSamplesWaitNs = int64_t{300} * 1'000'000'000;
+// An ended process is forgotten when no sample of it can wait any more.
+constexpr int64_t kEndedWaitNs = kSamplesWaitNs + kRetainNs;
 
 int64_t TimevalNs(const timeval& time) {
   return int64_t{time.tv_sec} * 1'000'000'000 + int64_t{time.tv_usec} * 1'000;
@@ -73,6 +76,7 @@ class Pipeline {
   void OnChunk(std::unique_ptr<Chunk> chunk);
   Status DecideCandidates();
   Status StoreBatch();
+  void Upkeep(int64_t now_ns);
   void MeasureOwnCost();
 
   const PipelineOptions& options_;
@@ -288,6 +292,23 @@ Status Pipeline::StoreBatch() {
   return status;
 }
 
+// Once a minute, after everything gathered has been stored: gives up samples whose request never
+// came, forgets processes that ended long ago, and lets the store delete what is too old.
+void Pipeline::Upkeep(int64_t now_ns) {
+  std::vector<Sample> expired;
+  samples_.Expire(orderer_.newest_ns() - kSamplesWaitNs, expired);
+  writer_.AddUnattributed(std::move(expired));
+  if (StoreBatch()) {  // now nothing refers to a process but samples younger than kSamplesWaitNs
+    processes_.ForgetEnded(processes_.WallNs(orderer_.newest_ns() - kEndedWaitNs),
+                           [this](TrackedProcess& process) { stacks_.Forget(process); });
+  }
+  Result<int64_t> deleted =
+      store_.Retain(processes_.WallNs(now_ns), options_.retain_age_ns, options_.retain_bytes);
+  if (!deleted) {
+    last_store_error_ = tl::unexpected(deleted.error());
+  }
+}
+
 void Pipeline::OnChunk(std::unique_ptr<Chunk> chunk) {
   const int64_t drained_from_ns = chunk->drained_from_ns;
   const size_t malformed = orderer_.Add(std::move(chunk));
@@ -301,32 +322,24 @@ void Pipeline::OnChunk(std::unique_ptr<Chunk> chunk) {
 PipelineSummary Pipeline::Run(ChunkQueue& queue) {
   int64_t next_batch_ns = MonotonicNs() + kBatchNs;
   int64_t next_retain_ns = MonotonicNs() + kRetainNs;
-  YieldingPriority priority(options_.live);
+  bool stored = true;
   while (!queue.Finished()) {
-    priority.Update(queue.fill(), queue.closed());
     if (std::unique_ptr<Chunk> chunk = queue.Pop(kPopTimeoutMs)) {
       OnChunk(std::move(chunk));
     }
     const int64_t now_ns = MonotonicNs();
-    if (now_ns >= next_batch_ns || candidates_.size() >= kBatchRows) {
-      // A failure is not the end: the rows are kept and tried again, and the end says what was
-      // not stored.
-      (void)StoreBatch();
-      next_batch_ns = MonotonicNs() + kBatchNs;
+    if (now_ns >= next_batch_ns || (candidates_.size() >= kBatchRows && stored)) {
+      // A failure is not the end: the rows are kept and tried again, less often because each try
+      // may wait for the database's lock, and the end says what was not stored. What is left once
+      // the source has ended is stored in one go below.
+      stored = queue.closed() || StoreBatch().has_value();
+      next_batch_ns = MonotonicNs() + (stored ? kBatchNs : kRetryNs);
     }
-    if (now_ns >= next_retain_ns) {
-      std::vector<Sample> expired;
-      samples_.Expire(orderer_.newest_ns() - kSamplesWaitNs, expired);
-      writer_.AddUnattributed(std::move(expired));
-      Result<int64_t> deleted =
-          store_.Retain(processes_.WallNs(now_ns), options_.retain_age_ns, options_.retain_bytes);
-      if (!deleted) {
-        last_store_error_ = tl::unexpected(deleted.error());
-      }
+    if (now_ns >= next_retain_ns && stored) {
+      Upkeep(now_ns);
       next_retain_ns = now_ns + kRetainNs;
     }
   }
-  priority.Update(0, /*ending=*/true);
   orderer_.Release(INT64_MAX, [this](const RecordView& record) { OnRecord(record); });
   assembler_.Finish(orderer_.newest_ns());
   std::vector<Sample> rest;

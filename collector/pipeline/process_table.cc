@@ -40,6 +40,22 @@ TrackedProcess& ProcessTable::Get(Pid pid) {
   return it != current_.end() ? *it->second : Add(pid, 0);
 }
 
+void ProcessTable::ForgetEnded(int64_t before_wall_ns,
+                               const std::function<void(TrackedProcess&)>& on_forget) {
+  for (auto it = processes_.begin(); it != processes_.end();) {
+    if (!it->row.end_wall_ns || *it->row.end_wall_ns >= before_wall_ns) {
+      ++it;
+      continue;
+    }
+    on_forget(*it);
+    const auto current = current_.find(it->row.pid);
+    if (current != current_.end() && current->second == &*it) {
+      current_.erase(current);
+    }
+    it = processes_.erase(it);
+  }
+}
+
 void ProcessTable::OnProcess(const RecordView& record) {
   const auto& who = record.as<pinfo_process>();
   const auto now_ns = static_cast<int64_t>(who.header.time_ns);

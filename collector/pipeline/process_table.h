@@ -1,11 +1,12 @@
 // The processes of the stream: who each was, and what it had mapped. One thread.
 //
 // A process is (pid, start time, boot); a pid that comes back with another start time is another
-// process. References stay valid: entries are never removed while the pipeline runs.
+// process. References stay valid until ForgetEnded.
 #pragma once
 
 #include <cstdint>
-#include <deque>
+#include <functional>
+#include <list>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -36,7 +37,10 @@ class ProcessTable {
 
   // The process that has the pid now; an entry with nothing but its pid where no record told of it.
   TrackedProcess& Get(Pid pid);
-  [[nodiscard]] std::deque<TrackedProcess>& all() { return processes_; }
+  [[nodiscard]] std::list<TrackedProcess>& all() { return processes_; }
+  // Removes the processes that ended before before_wall_ns, each told to on_forget first.
+  // REQUIRES: nothing refers to them any more.
+  void ForgetEnded(int64_t before_wall_ns, const std::function<void(TrackedProcess&)>& on_forget);
   [[nodiscard]] int64_t WallNs(int64_t monotonic_ns) const {
     return monotonic_ns + origin_.wall_minus_monotonic_ns;
   }
@@ -49,7 +53,7 @@ class ProcessTable {
   ModuleCache& modules_;
   Origin origin_;
   std::string mode_;
-  std::deque<TrackedProcess> processes_;
+  std::list<TrackedProcess> processes_;
   std::unordered_map<Pid, TrackedProcess*> current_;
 };
 

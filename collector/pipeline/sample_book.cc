@@ -15,7 +15,7 @@ void MoveAll(std::vector<Sample>& from, std::vector<Sample>& to) {
 
 void SampleBook::Add(ConnectionId connection, uint32_t turn, Sample sample) {
   if (size_ >= capacity_) {
-    GiveUpOldest();
+    GiveUpOlder();
   }
   OfConnection& turns = waiting_[connection];
   auto it = std::find_if(turns.rbegin(), turns.rend(),
@@ -67,23 +67,19 @@ void SampleBook::Expire(int64_t before_ns, std::vector<Sample>& unattributed) {
   }
 }
 
-void SampleBook::GiveUpOldest() {
-  auto oldest = waiting_.end();
-  for (auto it = waiting_.begin(); it != waiting_.end(); ++it) {
-    if (oldest == waiting_.end() || it->second.front().samples.front().time_ns <
-                                        oldest->second.front().samples.front().time_ns) {
-      oldest = it;
+// At least a tenth in one pass, so that the passes cost little a sample.
+void SampleBook::GiveUpOlder() {
+  std::vector<int64_t> newest;
+  for (const auto& [connection, turns] : waiting_) {
+    for (const OfTurn& of : turns) {
+      newest.push_back(of.samples.back().time_ns);
     }
   }
-  if (oldest == waiting_.end()) {
-    return;
-  }
-  size_ -= oldest->second.front().samples.size();
-  MoveAll(oldest->second.front().samples, overflow_);
-  oldest->second.pop_front();
-  if (oldest->second.empty()) {
-    waiting_.erase(oldest);
-  }
+  const auto tenth = newest.begin() + static_cast<std::ptrdiff_t>(newest.size() / 10);
+  std::nth_element(newest.begin(), tenth, newest.end());
+  std::vector<Sample> given_up;
+  Expire(*tenth + 1, given_up);
+  MoveAll(given_up, overflow_);
 }
 
 }  // namespace pinfo

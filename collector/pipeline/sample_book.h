@@ -30,7 +30,7 @@ struct Sample {
 
 class SampleBook {
  public:
-  // At most this many samples wait; beyond it the oldest are given up as unattributed.
+  // At most this many samples wait; beyond it the older ones are given up as unattributed.
   explicit SampleBook(size_t capacity = 200'000) : capacity_(capacity) {}
 
   void Add(ConnectionId connection, uint32_t turn, Sample sample);
@@ -51,7 +51,7 @@ class SampleBook {
   };
   using OfConnection = std::deque<OfTurn>;  // by turn
 
-  void GiveUpOldest();
+  void GiveUpOlder();
 
   std::unordered_map<ConnectionId, OfConnection> waiting_;
   std::vector<Sample> overflow_;  // given up, not yet handed out

@@ -19,6 +19,11 @@ StackCopy CopyOf(const RecordView& record) {
 
 }  // namespace
 
+void StackResolver::Forget(const TrackedProcess& process) {
+  known_.erase(&process);
+  symbolizer_.Forget(process.row.pid);
+}
+
 std::shared_ptr<const ResolvedStack> StackResolver::Resolve(const RecordView& record,
                                                             TrackedProcess& process) {
   PerProcess& known = known_[&process];

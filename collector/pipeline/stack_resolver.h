@@ -25,6 +25,9 @@ class StackResolver {
   // REQUIRES: a SAMPLE record of this process.
   std::shared_ptr<const ResolvedStack> Resolve(const RecordView& record, TrackedProcess& process);
 
+  // The process's entry goes away.
+  void Forget(const TrackedProcess& process);
+
  private:
   struct PerProcess {
     uint64_t maps_version = 0;

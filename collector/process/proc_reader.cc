@@ -285,6 +285,11 @@ bool IsKernelThread(Pid pid) {
   return (FieldNumber(StatFields(pid), 9) & kKernelThreadFlag) != 0;
 }
 
+bool IsZombie(Pid pid) {
+  const std::vector<std::string> fields = StatFields(pid);
+  return !fields.empty() && (fields[0] == "Z" || fields[0] == "X") && FieldNumber(fields, 20) <= 1;
+}
+
 std::vector<Pid> ChildrenOf(Pid pid) {
   std::vector<Pid> children;
   const std::string tasks = ProcPath(pid, "task");

@@ -43,6 +43,8 @@ bool MapsAreReadable(Pid pid);
 
 // Kernel threads have no address space: nothing in them can be profiled.
 bool IsKernelThread(Pid pid);
+// Ended, and not yet waited for by its parent. A leader that has ended before its threads is none.
+bool IsZombie(Pid pid);
 Pid ParentOf(Pid pid);                   // Pid{0} where there is none
 std::vector<Pid> ChildrenOf(Pid pid);  // direct children, of every thread
 std::vector<Pid> AllPids();

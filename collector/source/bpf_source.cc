@@ -7,6 +7,7 @@
 
 #include <bpf/bpf.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "collector/process/process_watcher.h"
@@ -14,6 +15,10 @@
 
 namespace pinfo {
 namespace {
+
+constexpr int64_t kReconcileNs = 1'000'000'000;
+// PROC_PID_INIT_INO, include/linux/proc_ns.h: the inode of the initial pid namespace.
+constexpr ino_t kInitialPidNamespace = 0xEFFFFFFC;
 
 struct RingDeleter {
   void operator()(ring_buffer* ring) const { ring_buffer__free(ring); }
@@ -43,6 +48,7 @@ class BpfSourceImpl final : public BpfSource, private RecordSink {
   void OnKernelRecord(std::span<const std::byte> bytes);
   Status FollowTree(Pid pid);
   void EmitLosses(RecordSink& sink);
+  void ReconcileEnded(int64_t now_ns);
 
   LoadedSkeleton loaded_;
   std::unique_ptr<ring_buffer, RingDeleter> rings_;
@@ -52,6 +58,7 @@ class BpfSourceImpl final : public BpfSource, private RecordSink {
   std::array<uint64_t, PINFO_LOSS_KIND_COUNT> reported_{};
   RecordSink* sink_ = nullptr;  // during Drain
   size_t drained_ = 0;
+  int64_t next_reconcile_ns_ = 0;
   bool follow_children_;
   bool stopped_ = false;
 };
@@ -120,7 +127,9 @@ Status BpfSourceImpl::Follow(Pid pid) {
 }
 
 Status BpfSourceImpl::FollowTree(Pid pid) {
-  if (!followed_.insert(pid).second) {
+  // pinfo may be a descendant of its target; and a zombie's end has been reported already.
+  if (pid.value == static_cast<uint32_t>(getpid()) || IsZombie(pid) ||
+      !followed_.insert(pid).second) {
     return {};
   }
   const uint8_t one = 1;
@@ -185,6 +194,32 @@ void BpfSourceImpl::EmitLosses(RecordSink& sink) {
   }
 }
 
+// An EXIT record can find the ring full, and then nobody would ever tell of that end.
+void BpfSourceImpl::ReconcileEnded(int64_t now_ns) {
+  if (now_ns < next_reconcile_ns_) {
+    return;
+  }
+  next_reconcile_ns_ = now_ns + kReconcileNs;
+  for (auto it = followed_.begin(); it != followed_.end();) {
+    const Pid pid = *it;
+    if (ReadStartTicks(pid) && !IsZombie(pid)) {
+      ++it;
+      continue;
+    }
+    it = followed_.erase(it);
+    pinfo_exit record{};
+    record.header.size = sizeof(record);
+    record.header.type = PINFO_RECORD_EXIT;
+    record.header.pid = pid.value;
+    record.header.tid = pid.value;
+    record.header.time_ns = static_cast<pinfo_u64>(now_ns);
+    record.process_ended = 1;
+    const auto bytes = std::as_bytes(std::span(&record, 1));
+    watcher_.OnRecord(*DecodeRecord(bytes), *this);
+    OnRecord(bytes);
+  }
+}
+
 Result<size_t> BpfSourceImpl::Drain(RecordSink& sink) {
   sink_ = &sink;
   drained_ = 0;
@@ -193,7 +228,9 @@ Result<size_t> BpfSourceImpl::Drain(RecordSink& sink) {
   }
   const int result = ring_buffer__consume(rings_.get());
   if (!stopped_) {
-    watcher_.Tick(MonotonicNs(), *this);
+    const int64_t now_ns = MonotonicNs();
+    watcher_.Tick(now_ns, *this);
+    ReconcileEnded(now_ns);
   }
   EmitLosses(*this);
   sink_ = nullptr;
@@ -231,6 +268,13 @@ std::string BpfObstacle() {
     return "this kernel has no BTF (/sys/kernel/btf/vmlinux is missing; it needs "
            "CONFIG_DEBUG_INFO_BTF=y), so the eBPF probes cannot be fitted to it; use `pinfo run -- "
            "COMMAND`, which needs no BPF";
+  }
+  struct stat pid_namespace {};
+  if (stat("/proc/self/ns/pid", &pid_namespace) == 0 &&
+      pid_namespace.st_ino != kInitialPidNamespace) {
+    return "pinfo runs in a pid namespace of its own (a container), where process ids are not the "
+           "kernel's; run it on the host or with the host's pid namespace (docker: --pid=host), or "
+           "use `pinfo run -- COMMAND`";
   }
   // The cheapest privileged question: is creating a ring buffer allowed?
   const int fd = bpf_map_create(BPF_MAP_TYPE_RINGBUF, "pinfo_probe", 0, 0, 4096, nullptr);

@@ -82,6 +82,42 @@ def second_observer(context):
 
 
 @scenario(modes=["ebpf"])
+def ends_with_its_target(context):
+    """A child that nobody waits for, and pinfo's own place below the target, do not keep it on."""
+    code = "import os, time\nif os.fork() == 0: os._exit(0)\ntime.sleep(3)"
+    target = subprocess.Popen(["/usr/bin/python3", "-c", code])
+    time.sleep(0.3)
+    observer = context.attach(target.pid).wait_attached()
+    target.wait()
+    check_equal(observer.wait(seconds=5), 0, "exit status after the target's end")
+    shell = subprocess.run(
+        ["sh", "-c", f"{context.pinfo_path} --db {context.database} attach $$ --duration 20s & "
+         "sleep 2"], capture_output=True, text=True, timeout=30)
+    check("attached" in shell.stderr, f"attached to its own ancestor: {shell.stderr!r}")
+
+
+@scenario(modes=["ebpf"])
+def nobody_reads_the_messages(context):
+    server = context.start(running.ThreadedServer)
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([context.pinfo_path, "--db", context.database, "attach",
+                               str(server.pid), "--duration", "1s"], stderr=full, timeout=30)
+    check_equal(done.returncode, 0, "exit status with a full stderr")
+
+
+@scenario(modes=["ebpf"])
+def another_pid_namespace(context):
+    server = context.start(running.ThreadedServer)
+    done = subprocess.run(["unshare", "--pid", "--fork", "--mount-proc", context.pinfo_path, "--db",
+                           context.database, "attach", "1", "--duration", "1s"],
+                          capture_output=True, text=True, timeout=30)
+    if done.stderr.startswith("unshare:"):
+        raise Skip(f"no pid namespaces here: {done.stderr.strip()}")
+    refused(done, "pid namespace", "host")
+    check_equal(traffic.send(server.port, "GET", "/bytes?n=1")[0], 200, "the server's answer")
+
+
+@scenario(modes=["ebpf"])
 def second_observer_of_a_family(context):
     """A worker and its master are not to be observed by two, whichever comes first."""
     server = context.start(running.Nginx, workers=1)

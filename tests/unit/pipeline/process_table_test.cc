@@ -68,5 +68,21 @@ TEST_F(ProcessTableTest, TheEndIsKept) {
   EXPECT_EQ(table_.Get(Pid{7}).row.exit_status, 9);
 }
 
+TEST_F(ProcessTableTest, WhatEndedLongAgoIsForgotten) {
+  Send(MakeProcess(7, 100, "server"));
+  Send(MakeProcess(8, 100, "other"));
+  pinfo_exit end{};
+  end.process_ended = 1;
+  Send(MakeRecord(end, PINFO_RECORD_EXIT, 3'000, 7, 7));
+  std::vector<Pid> forgotten;
+  const auto remember = [&](TrackedProcess& process) { forgotten.push_back(process.row.pid); };
+  table_.ForgetEnded(3'005, remember);
+  EXPECT_TRUE(forgotten.empty());
+  table_.ForgetEnded(3'006, remember);
+  EXPECT_EQ(forgotten, std::vector<Pid>{Pid{7}});
+  EXPECT_EQ(table_.all().size(), 1U);
+  EXPECT_EQ(table_.Get(Pid{7}).row.comm, "");  // the pid is somebody else's from now on
+}
+
 }  // namespace
 }  // namespace pinfo

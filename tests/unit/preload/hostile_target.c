@@ -421,6 +421,7 @@ int main(int argc, char** argv) {
                 {"forkfds", forks_among_threads},
                 {"efault", bad_messages},
                 {"destructors", destructors}};
+  alarm(8); /* nothing hangs; some modes set a sooner one */
   if (argc == 3 && strcmp(argv[1], "shm") == 0) return shared_memory(argv[2]);
   for (size_t i = 0; argc == 2 && i < sizeof(kModes) / sizeof(*kModes); ++i)
     if (strcmp(argv[1], kModes[i].name) == 0) return kModes[i].run();
