@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "collector/base/read_all.h"
 #include "collector/base/unique_fd.h"
 
 namespace pinfo {
@@ -22,25 +23,6 @@ namespace {
 
 std::string ProcPath(Pid pid, const char* name) {
   return "/proc/" + std::to_string(pid.value) + "/" + name;
-}
-
-// What could be read, nothing where nothing could: /proc refuses some files only when they are
-// read, on which a stream buffer throws.
-std::string ReadFile(const std::string& path) {
-  const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  std::string text;
-  char block[16384];
-  while (fd) {
-    const ssize_t n = read(fd.get(), block, sizeof(block));
-    if (n < 0 && errno == EINTR) {
-      continue;
-    }
-    if (n <= 0) {
-      break;
-    }
-    text.append(block, static_cast<size_t>(n));
-  }
-  return text;
 }
 
 std::string ReadLink(const std::string& path) {
@@ -52,7 +34,7 @@ std::string ReadLink(const std::string& path) {
 // The fields of /proc/PID/stat after the command, which may hold spaces and brackets itself:
 // fields[0] is the state, field 3 of proc(5).
 std::vector<std::string> StatFields(Pid pid) {
-  const std::string text = ReadFile(ProcPath(pid, "stat"));
+  const std::string text = ReadAll(ProcPath(pid, "stat"));
   const size_t end = text.rfind(')');
   if (end == std::string::npos) {
     return {};
@@ -203,7 +185,7 @@ std::optional<RecordBytes> ReadProcessRecord(Pid pid) {
   if (fields.size() < 20) {
     return std::nullopt;
   }
-  std::string arguments = ReadFile(ProcPath(pid, "cmdline"));
+  std::string arguments = ReadAll(ProcPath(pid, "cmdline"));
   std::replace(arguments.begin(), arguments.end(), '\0', ' ');
   while (!arguments.empty() && arguments.back() == ' ') {
     arguments.pop_back();
@@ -227,11 +209,11 @@ std::optional<RecordBytes> ReadProcessRecord(Pid pid) {
 
 std::optional<RecordBytes> ReadStatusRecord(Pid pid) {
   const std::vector<std::string> fields = StatFields(pid);
-  const std::string status = ReadFile(ProcPath(pid, "status"));
+  const std::string status = ReadAll(ProcPath(pid, "status"));
   if (fields.size() < 20 || status.empty() || fields[0] == "Z") {
     return std::nullopt;
   }
-  const std::string io = ReadFile(ProcPath(pid, "io"));
+  const std::string io = ReadAll(ProcPath(pid, "io"));
   pinfo_status record{};
   record.header = HeaderOf(pid, PINFO_RECORD_STATUS);
   record.rss_bytes = NamedNumber(status, "VmRSS") * 1024;
@@ -263,7 +245,7 @@ std::optional<RecordBytes> ReadFinalStatusRecord(Pid pid, const RecordBytes& las
 
 ExecutableMaps ReadExecutableMaps(Pid pid) {
   ExecutableMaps maps;
-  std::istringstream in(ReadFile(ProcPath(pid, "maps")));
+  std::istringstream in(ReadAll(ProcPath(pid, "maps")));
   std::string line;
   while (std::getline(in, line)) {
     AddMapping(pid, line, maps);
@@ -294,7 +276,7 @@ std::vector<Pid> ChildrenOf(Pid pid) {
   std::vector<Pid> children;
   const std::string tasks = ProcPath(pid, "task");
   ForEachEntry(tasks, [&](std::string_view tid) {
-    std::istringstream in(ReadFile(tasks + "/" + std::string(tid) + "/children"));
+    std::istringstream in(ReadAll(tasks + "/" + std::string(tid) + "/children"));
     uint32_t child = 0;
     while (in >> child) {
       children.push_back(Pid{child});
@@ -314,7 +296,7 @@ std::vector<Pid> AllPids() {
 }
 
 std::string ReadComm(Pid pid) {
-  std::string comm = ReadFile(ProcPath(pid, "comm"));
+  std::string comm = ReadAll(ProcPath(pid, "comm"));
   if (!comm.empty() && comm.back() == '\n') {
     comm.pop_back();
   }
@@ -325,7 +307,7 @@ std::vector<uint16_t> ListenPorts(Pid pid) {
   const std::optional<std::vector<uint64_t>> inodes = SocketInodes(pid);
   std::vector<uint16_t> ports;
   for (const char* table : {"net/tcp", "net/tcp6"}) {
-    std::istringstream in(ReadFile(ProcPath(pid, table)));
+    std::istringstream in(ReadAll(ProcPath(pid, table)));
     std::string line;
     std::getline(in, line);  // the heading
     while (std::getline(in, line)) {

@@ -4,7 +4,6 @@
 #include <bit>
 #include <charconv>
 #include <cstring>
-#include <fstream>
 #include <utility>
 
 #include <fcntl.h>
@@ -12,6 +11,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
+#include "collector/base/read_all.h"
 #include "collector/source/record.h"
 
 namespace pinfo {
@@ -39,13 +39,8 @@ bool TakeText(std::string_view& text, std::string_view expected) {
   return true;
 }
 
-std::string ReadWhole(const std::string& path) {
-  std::ifstream file(path);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
 bool ThisBoot(const char (&boot_id)[40]) {
-  static const std::string here = ReadWhole("/proc/sys/kernel/random/boot_id").substr(0, 36);
+  static const std::string here = ReadAll("/proc/sys/kernel/random/boot_id").substr(0, 36);
   return std::string_view(boot_id, strnlen(boot_id, sizeof(boot_id))) == here;
 }
 
@@ -71,7 +66,7 @@ std::optional<RingOwner> ParseRingName(const std::string& name) {
 }
 
 bool OwnerAlive(const RingOwner& owner) {
-  const std::string stat = ReadWhole(fmt::format("/proc/{}/stat", owner.pid));
+  const std::string stat = ReadAll(fmt::format("/proc/{}/stat", owner.pid));
   // Fields after the name, which may hold anything: 3 is the state, 22 the start time (proc(5)).
   size_t at = stat.rfind(')');
   if (at == std::string::npos || at + 2 >= stat.size()) {
