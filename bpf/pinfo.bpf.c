@@ -299,6 +299,7 @@ int BPF_PROG(task_newtask, struct task_struct *task, unsigned long clone_flags) 
       count_loss(PINFO_LOSS_THREAD_MAP);
       return 0;
     }
+    python_inherit(parent >> 32, pid);
   }
   thread = bpf_task_storage_get(&threads, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
   if (thread) {
@@ -331,6 +332,7 @@ int BPF_PROG(sched_process_exec, struct task_struct *task, int old_pid,
 
   if (!is_followed(task->tgid))
     return 0;
+  python_forget(task->tgid);
   record = bpf_ringbuf_reserve(&ring, sizeof(*record) + EXEC_PATH_MAX, 0);
   if (!record) {
     count_loss(PINFO_LOSS_RING_OTHER);
@@ -357,8 +359,10 @@ int BPF_PROG(sched_process_exit, struct task_struct *task) {
   if (!is_followed(pid))
     return 0;
   ended = BPF_CORE_READ(task, signal, live.counter) == 0;
-  if (ended)
+  if (ended) {
     bpf_map_delete_elem(&followed, &pid);
+    python_forget(pid);
+  }
   record = bpf_ringbuf_reserve(&ring, sizeof(*record), 0);
   if (!record) {
     count_loss(PINFO_LOSS_RING_OTHER);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0 */
-/* Copying a thread's user registers and the used part of its stack into a sample record. */
+/* Copying a thread's user registers and the used part of its stack into a sample record, and
+ * its Python frames where it has any. */
 #ifndef PINFO_BPF_SAMPLE_H
 #define PINFO_BPF_SAMPLE_H
 
+#include "python.h"
 #include "thread.h"
 
 #define STACK_STEP 1024
@@ -14,6 +16,8 @@
 struct sample_buffer {
   struct pinfo_sample sample;
   pinfo_u8 stack[PINFO_STACK_MAX];
+  struct pinfo_python_frame room_for_frames[PINFO_PYTHON_FRAMES_MAX]; /* they follow the stack */
+  struct python_window window; /* no part of the record */
 };
 
 struct {
@@ -64,6 +68,30 @@ static __always_inline pinfo_u32 copy_stack(pinfo_u8 *to, pinfo_u64 sp, pinfo_u3
   return copied < used ? copied : used;
 }
 
+/* Appends the Python frames behind the stack. A function of its own to the verifier (neither static
+ * nor inlined): checked once, and not for each of the many ways in which copy_stack can end. */
+__attribute__((noinline)) int add_python_frames(pinfo_u32 cpu) {
+  struct task_struct *task = bpf_get_current_task_btf();
+  const pinfo_u32 pid = task->tgid;
+  struct pinfo_python_layout *layout = bpf_map_lookup_elem(&python_layouts, &pid);
+  struct sample_buffer *buffer;
+  struct thread_state *thread;
+  pinfo_u32 stack_bytes;
+
+  if (!layout)
+    return 0;
+  buffer = bpf_map_lookup_elem(&sample_scratch, &cpu);
+  if (!buffer)
+    return 0;
+  stack_bytes = buffer->sample.stack_bytes;
+  thread = bpf_task_storage_get(&threads, task, 0, 0);
+  if (!thread || stack_bytes > PINFO_STACK_MAX)
+    return 0;
+  return copy_python_frames((struct pinfo_python_frame *)(buffer->stack + stack_bytes), layout,
+                            &buffer->window, thread, ARCH_THREAD_POINTER(task),
+                            &buffer->sample.flags);
+}
+
 static __always_inline void send_sample(struct thread_state *thread, const struct pt_regs *regs,
                                         bool in_kernel, pinfo_u64 now, pinfo_u8 kind,
                                         pinfo_u64 duration_ns) {
@@ -92,10 +120,13 @@ static __always_inline void send_sample(struct thread_state *thread, const struc
   sample->duration_ns = duration_ns;
   sample->weight = 1;
   sample->kind = kind;
-  sample->reserved = 0;
-  size = sizeof(*sample) + sample->stack_bytes;
+  sample->python_frames = 0;
+  if (knob_python)
+    sample->python_frames = add_python_frames(cpu) & (2 * PINFO_PYTHON_FRAMES_MAX - 1);
+  size = sizeof(*sample) + sample->stack_bytes +
+         sample->python_frames * sizeof(struct pinfo_python_frame);
   fill_header(&sample->header, PINFO_RECORD_SAMPLE, size, now);
-  if (size > sizeof(*buffer))
+  if (size > __builtin_offsetof(struct sample_buffer, window))
     return;
   if (bpf_ringbuf_output(&sample_ring, buffer, size, BPF_RB_NO_WAKEUP))
     count_loss(PINFO_LOSS_RING_SAMPLE);

@@ -20,6 +20,7 @@ const volatile bool knob_follow_children = true; /* processes that a followed on
 const volatile __u32 knob_stack_bytes = 32768;  /* at most PINFO_STACK_MAX */
 const volatile __u64 knob_sample_period_ns = 0; /* what one on-CPU sample stands for */
 const volatile __u32 knob_capture_bytes = 8192; /* of a turn's request, over all its records */
+const volatile bool knob_python = true;         /* false where the verifier refuses the walk */
 
 /* Addresses that a connection's records repeat. */
 struct endpoint {
@@ -67,6 +68,7 @@ struct thread_state {
   pinfo_u8 run_state; /* enum thread_run_state */
   pinfo_u8 pending_active;
   pinfo_u16 reserved;
+  pinfo_u64 python_state; /* address of its PyThreadState when last seen; 0: none */
   struct pending_response pending;
 };
 

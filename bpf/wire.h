@@ -10,7 +10,7 @@
 #ifndef PINFO_BPF_WIRE_H
 #define PINFO_BPF_WIRE_H
 
-#define PINFO_WIRE_VERSION 1
+#define PINFO_WIRE_VERSION 2
 
 typedef unsigned char pinfo_u8;
 typedef unsigned short pinfo_u16;
@@ -23,6 +23,8 @@ typedef unsigned long long pinfo_u64;
 #define PINFO_RESPONSE_CAPTURE_MAX 512
 /* Bytes of user stack that a sample carries at most. */
 #define PINFO_STACK_MAX 65536
+/* Python frames that a sample carries at most, the innermost ones. */
+#define PINFO_PYTHON_FRAMES_MAX 128
 /* Longest path or command line a record carries; longer ones are cut at the end. */
 #define PINFO_TEXT_MAX 4096
 
@@ -30,7 +32,7 @@ enum pinfo_record_type {
   PINFO_RECORD_RECEIVED = 1, /* struct pinfo_received + captured bytes */
   PINFO_RECORD_RESPONSE = 2, /* struct pinfo_response + captured bytes */
   PINFO_RECORD_CLOSE = 3,    /* struct pinfo_close */
-  PINFO_RECORD_SAMPLE = 4,   /* struct pinfo_sample + stack bytes */
+  PINFO_RECORD_SAMPLE = 4,   /* struct pinfo_sample + stack bytes + Python frames */
   PINFO_RECORD_TASK = 5,     /* struct pinfo_task: a process or thread began */
   PINFO_RECORD_EXEC = 6,     /* struct pinfo_exec + path */
   PINFO_RECORD_EXIT = 7,     /* struct pinfo_exit: a process or thread ended */
@@ -38,6 +40,7 @@ enum pinfo_record_type {
   PINFO_RECORD_PROCESS = 9,  /* struct pinfo_process + exe, comm, cwd and argv */
   PINFO_RECORD_STATUS = 10,  /* struct pinfo_status: /proc figures of a process at one moment */
   PINFO_RECORD_LOSS = 11,    /* struct pinfo_loss */
+  PINFO_RECORD_PYTHON_CODE = 12, /* struct pinfo_python_code + names and line table */
 };
 
 /* Every record begins with this. size counts the header and the payload, without alignment. */
@@ -143,8 +146,10 @@ enum pinfo_sample_kind {
 #define PINFO_SAMPLE_IN_SYSCALL 1u /* registers were saved at a system call's entry */
 #define PINFO_SAMPLE_TRUNCATED 2u  /* the stack in use is longer than what was copied */
 #define PINFO_SAMPLE_IN_KERNEL 4u  /* the thread was in the kernel when sampled */
+#define PINFO_SAMPLE_PYTHON_CUT 8u /* more Python frames lie outside of those carried */
 
-/* Registers and the used part of the user stack, from the stack pointer upwards. */
+/* Registers, the used part of the user stack from the stack pointer upwards, and behind it (so not
+ * aligned) the thread's Python frames, innermost first. */
 struct pinfo_sample {
   struct pinfo_header header;
   pinfo_u64 connection; /* whose turn the thread handles; 0 if none */
@@ -155,7 +160,36 @@ struct pinfo_sample {
   pinfo_u32 weight;      /* periods this sample stands for: 1, plus timer overruns */
   pinfo_u8 kind;         /* enum pinfo_sample_kind */
   pinfo_u8 flags;
+  pinfo_u16 python_frames; /* at most PINFO_PYTHON_FRAMES_MAX */
+};
+
+/* pinfo_python_frame.instruction: the outermost frame of one call of the native evaluation
+ * function, or, without code, a mark behind it. */
+#define PINFO_PYTHON_ENTRY 0x80000000u
+/* pinfo_python_frame.instruction, without the bit above: the frame has not begun. */
+#define PINFO_PYTHON_NOT_STARTED 0x7fffffffu
+
+/* One Python frame of a sample. code and identity together name one code object of a process. */
+struct pinfo_python_frame {
+  pinfo_u64 code;        /* address of the code object; 0 for a mark */
+  pinfo_u32 identity;    /* pinfo_python_identity of python_layout.h; 0 where it cannot be read */
+  pinfo_u32 instruction; /* offset in the bytecode, in bytes, and PINFO_PYTHON_ENTRY */
+};
+
+/* What a code object of header.pid is, from before the first sample that has it. Payload: file and
+ * qualified name (before 3.11: name) in UTF-8, each followed by a zero byte, then the line table as
+ * the interpreter has it (docs/formats.md). header.time_ns is that of the sample or a little
+ * before. */
+struct pinfo_python_code {
+  struct pinfo_header header;
+  pinfo_u64 code;
+  pinfo_u32 identity;
+  pinfo_u32 first_line;
+  pinfo_u32 text_bytes;
+  pinfo_u32 table_bytes;
+  pinfo_u16 version; /* 0x030b for 3.11 */
   pinfo_u16 reserved;
+  pinfo_u32 reserved2;
 };
 
 /* header names the new task; pid == tid for a new process. */
@@ -261,5 +295,7 @@ PINFO_ASSERT_SIZE(struct pinfo_mapping, 72);
 PINFO_ASSERT_SIZE(struct pinfo_process, 48);
 PINFO_ASSERT_SIZE(struct pinfo_status, 88);
 PINFO_ASSERT_SIZE(struct pinfo_loss, 40);
+PINFO_ASSERT_SIZE(struct pinfo_python_frame, 16);
+PINFO_ASSERT_SIZE(struct pinfo_python_code, 56);
 
 #endif /* PINFO_BPF_WIRE_H */

@@ -55,6 +55,15 @@ Status FollowAll(BpfSource& source, const std::vector<Pid>& pids, const AttachOp
   return {};
 }
 
+// Prints the source's notes from this one on; returns how many there are.
+size_t ShowNotes(const BpfSource& source, size_t first) {
+  const std::vector<std::string> notes = source.notes();
+  for (size_t i = first; i < notes.size(); ++i) {
+    Tell("pinfo: {}\n", notes[i]);
+  }
+  return notes.size();
+}
+
 Status Attach(const AttachOptions& options, const GlobalOptions& global) {
   Result<std::vector<Pid>> pids = SelectProcesses(options.selection);
   if (!pids) {
@@ -77,9 +86,7 @@ Status Attach(const AttachOptions& options, const GlobalOptions& global) {
   if (Status status = FollowAll(**source, *pids, options); !status) {
     return status;
   }
-  for (const std::string& note : (*source)->notes()) {
-    Tell("pinfo: {}\n", note);
-  }
+  const size_t notes_shown = ShowNotes(**source, 0);
   std::vector<uint32_t> numbers;
   for (const Pid pid : *pids) {
     numbers.push_back(pid.value);
@@ -89,6 +96,7 @@ Status Attach(const AttachOptions& options, const GlobalOptions& global) {
        Count(static_cast<int64_t>((*source)->followed_count()), "process", "processes"),
        (*source)->mode(), options.hz, global.database);
   RunCapture(*capture, **source, global);  // reports its errors itself
+  ShowNotes(**source, notes_shown);
   return {};
 }
 

@@ -130,6 +130,8 @@ void AddCaptureOptions(CLI::App& command, CaptureOptions& options, bool with_rec
       ->capture_default_str();
   command.add_option("--dump-dir", options.dump_dir,
                      "Where stats files go (default: stats beside the database)");
+  command.add_flag("--native", options.native,
+                   "Keep the interpreter's and its libraries' own functions in stacks of Python");
   command.add_flag("--no-turns", options.no_turns, "Leave out what is not HTTP");
   if (with_record) {
     command.add_option("--record", options.record, "Also write the raw records to this file");
@@ -154,6 +156,7 @@ Result<PreparedCapture> PrepareCapture(const CaptureOptions& options, const Glob
   }
   pipeline.live = live;
   pipeline.turns = !options.no_turns;
+  pipeline.native_python = options.native;
   pipeline.profiles_per_second = options.profile_rate;
   pipeline.rows_per_second = options.row_rate;
   Result<std::unique_ptr<Store>> store = OpenSqliteStore(global.database);

@@ -50,6 +50,7 @@ class Pipeline {
         store_(store),
         processes_(modules_, source.origin(), source.mode()),
         writer_(store, processes_),
+        stacks_(options.native_python),
         assembler_({.turns = options.turns},
                    [this](ServedRequest request) { OnServed(std::move(request)); }),
         routes_(options.max_routes),
@@ -163,6 +164,7 @@ void Pipeline::OnRecord(const RecordView& record) {
     case PINFO_RECORD_EXEC:
     case PINFO_RECORD_MAPPING:
     case PINFO_RECORD_PROCESS:
+    case PINFO_RECORD_PYTHON_CODE:
       processes_.OnRecord(record);
       return;
     case PINFO_RECORD_SAMPLE:

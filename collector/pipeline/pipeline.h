@@ -30,6 +30,7 @@ struct PipelineOptions {
   size_t max_routes = 200;          // a site
   bool turns = true;                // report what is not HTTP
   bool live = true;                 // false: a recording
+  bool native_python = false;       // the interpreter's own frames around Python's, too
   std::optional<int64_t> duration_ns;
   int64_t retain_age_ns = int64_t{14} * 86'400 * 1'000'000'000;
   int64_t retain_bytes = int64_t{1} << 30;

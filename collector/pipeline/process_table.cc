@@ -92,6 +92,7 @@ void ProcessTable::OnTask(const RecordView& record) {
   // for it is what its parent was.
   TrackedProcess& process = Add(child, static_cast<int64_t>(task.header.time_ns));
   process.space = parent.space.Fork(child);
+  process.python = parent.python;
   process.row.parent = parent.row.pid;
   process.row.exe = parent.row.exe;
   process.row.comm = parent.row.comm;
@@ -113,6 +114,7 @@ void ProcessTable::OnRecord(const RecordView& record) {
       TrackedProcess& process = Get(pid);
       process.row.exe = record.text();
       process.space.Clear();
+      process.python = {};
       ++process.maps_version;
       process.dirty = true;
       return;
@@ -132,6 +134,9 @@ void ProcessTable::OnRecord(const RecordView& record) {
       ++process.maps_version;
       return;
     }
+    case PINFO_RECORD_PYTHON_CODE:
+      Get(pid).python.Add(record);
+      return;
     case PINFO_RECORD_RECEIVED:
     case PINFO_RECORD_RESPONSE:
     case PINFO_RECORD_CLOSE:

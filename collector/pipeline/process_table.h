@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "collector/base/ids.h"
+#include "collector/pipeline/python_codes.h"
 #include "collector/source/record.h"
 #include "collector/source/source.h"
 #include "collector/stack/address_space.h"
@@ -24,6 +25,7 @@ struct TrackedProcess {
   TrackedProcess(ModuleCache& modules, Pid pid) : space(modules, pid) {}
   ProcessRow row;
   AddressSpace space;
+  PythonCodes python;
   uint64_t maps_version = 0;  // grows whenever a mapping changes
   bool dirty = true;          // row differs from what is stored
 };
@@ -32,7 +34,7 @@ class ProcessTable {
  public:
   ProcessTable(ModuleCache& modules, Origin origin, std::string mode);
 
-  // REQUIRES: a record of type PROCESS, TASK, EXEC, EXIT or MAPPING.
+  // REQUIRES: a record of type PROCESS, TASK, EXEC, EXIT, MAPPING or PYTHON_CODE.
   void OnRecord(const RecordView& record);
 
   // The process that has the pid now; an entry with nothing but its pid where no record told of it.

@@ -12,9 +12,25 @@ StackCopy CopyOf(const RecordView& record) {
   const auto& sample = record.as<pinfo_sample>();
   StackCopy copy;
   std::copy(std::begin(sample.registers), std::end(sample.registers), copy.registers.begin());
-  copy.bytes = record.payload();
+  copy.bytes = StackOf(record);
   copy.truncated = (sample.flags & PINFO_SAMPLE_TRUNCATED) != 0;
   return copy;
+}
+
+// No program counter lies at the end of the address space, so this cannot be one.
+constexpr uint64_t kPythonFollows = UINT64_MAX;
+
+std::vector<uint64_t> KeyOf(const UnwoundStack& unwound,
+                            const std::vector<pinfo_python_frame>& python) {
+  std::vector<uint64_t> key = unwound.pcs;
+  if (!python.empty()) {
+    key.push_back(kPythonFollows);
+  }
+  for (const pinfo_python_frame& frame : python) {
+    key.push_back(frame.code);
+    key.push_back(uint64_t{frame.identity} << 32 | frame.instruction);
+  }
+  return key;
 }
 
 }  // namespace
@@ -32,21 +48,50 @@ std::shared_ptr<const ResolvedStack> StackResolver::Resolve(const RecordView& re
     symbolizer_.Forget(process.row.pid);
     known.maps_version = process.maps_version;
   }
-  UnwoundStack unwound = unwinder_.Unwind(process.space, CopyOf(record));
-  const auto it = known.stacks.find(unwound.pcs);
+  std::vector<pinfo_python_frame> python = PythonFramesOf(record);
+  if (std::all_of(python.begin(), python.end(),
+                  [](const auto& frame) { return frame.code == 0; })) {
+    python.clear();  // nothing but marks: the thread enters or leaves the interpreter
+  }
+  UnwoundStack unwound;
+  if (python.empty() || native_python_) {
+    unwound = unwinder_.Unwind(process.space, CopyOf(record));
+  } else {
+    unwound.end = StackEnd::kComplete;  // the native stack is not looked at
+  }
+  const bool cut = (record.as<pinfo_sample>().flags & PINFO_SAMPLE_PYTHON_CUT) != 0;
+  if (cut && unwound.end == StackEnd::kComplete) {
+    unwound.end = StackEnd::kTooDeep;
+  }
+  const Key key = KeyOf(unwound, python);
+  const auto it = known.stacks.find(key);
   if (it != known.stacks.end() && it->second->end == unwound.end) {
     return it->second;
   }
-  auto resolved = std::make_shared<ResolvedStack>();
-  resolved->end = unwound.end;
+  bool all_known = true;
+  auto resolved = std::make_shared<ResolvedStack>(Name(unwound, python, process, all_known));
+  if (all_known) {
+    known.stacks[key] = resolved;
+  }
+  return resolved;
+}
+
+ResolvedStack StackResolver::Name(const UnwoundStack& unwound,
+                                  std::span<const pinfo_python_frame> python,
+                                  const TrackedProcess& process, bool& all_known) {
+  std::vector<NativeStep> native;
   for (size_t i = 0; i < unwound.pcs.size(); ++i) {
     // Innermost first, inlined functions before the one they are inlined into.
-    for (const FrameRow& frame : symbolizer_.Symbolize(process.space, unwound.pcs[i], i > 0)) {
-      resolved->root_first.push_back(frame);
-    }
+    const auto frames = symbolizer_.Symbolize(process.space, unwound.pcs[i], i > 0);
+    native.push_back({{frames.begin(), frames.end()}});
   }
-  std::reverse(resolved->root_first.begin(), resolved->root_first.end());
-  known.stacks[std::move(unwound.pcs)] = resolved;
+  const PythonCodes::Groups groups = process.python.Resolve(python);
+  all_known = groups.all_known;
+  ResolvedStack resolved;
+  resolved.end = unwound.end;
+  resolved.root_first =
+      MergePythonFrames(native, groups.groups, unwound.end == StackEnd::kComplete);
+  std::reverse(resolved.root_first.begin(), resolved.root_first.end());
   return resolved;
 }
 

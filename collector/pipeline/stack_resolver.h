@@ -1,10 +1,16 @@
 // Sample records -> named stacks: unwinds the copied stack, names its frames, remembers both.
+//
+// A sample with Python frames becomes a stack of these alone, as Python's own profilers show it:
+// the time of native code counts for the Python function that called it. With native_python the
+// native frames stay, and Python's stand where the interpreter evaluated them.
+//
 // One thread.
 #pragma once
 
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "collector/pipeline/process_table.h"
@@ -22,6 +28,8 @@ struct ResolvedStack {
 
 class StackResolver {
  public:
+  explicit StackResolver(bool native_python) : native_python_(native_python) {}
+
   // REQUIRES: a SAMPLE record of this process.
   std::shared_ptr<const ResolvedStack> Resolve(const RecordView& record, TrackedProcess& process);
 
@@ -29,11 +37,17 @@ class StackResolver {
   void Forget(const TrackedProcess& process);
 
  private:
+  // What was captured of a stack: native program counters, Python frames, or both.
+  using Key = std::vector<uint64_t>;
   struct PerProcess {
     uint64_t maps_version = 0;
-    std::map<std::vector<uint64_t>, std::shared_ptr<const ResolvedStack>> stacks;
+    std::map<Key, std::shared_ptr<const ResolvedStack>> stacks;
   };
 
+  ResolvedStack Name(const UnwoundStack& unwound, std::span<const pinfo_python_frame> python,
+                     const TrackedProcess& process, bool& all_known);
+
+  bool native_python_;
   Unwinder unwinder_;
   Symbolizer symbolizer_;
   std::map<const TrackedProcess*, PerProcess> known_;

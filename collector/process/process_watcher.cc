@@ -98,6 +98,7 @@ void ProcessWatcher::OnRecord(const RecordView& record, RecordSink& sink) {
     case PINFO_RECORD_PROCESS:
     case PINFO_RECORD_STATUS:
     case PINFO_RECORD_LOSS:
+    case PINFO_RECORD_PYTHON_CODE:
       return;
   }
 }

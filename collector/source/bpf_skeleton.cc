@@ -24,6 +24,7 @@ struct ProgramRole {
   bool essential;  // without it no request can be timed
   std::string_view feature;
 };
+constexpr std::string_view kSampler = "sample";
 constexpr ProgramRole kPrograms[] = {
     {"sock_recv_length", true, false, true, "timing requests by the socket tracepoints"},
     {"sock_send_length", true, false, true, "timing requests by the socket tracepoints"},
@@ -35,7 +36,7 @@ constexpr ProgramRole kPrograms[] = {
     {"task_newtask", true, true, false, "following new processes and threads"},
     {"sched_process_exec", true, true, false, "noticing exec"},
     {"sched_process_exit", true, true, false, "noticing the end of processes"},
-    {"sample", true, true, false, "stack samples"},
+    {kSampler, true, true, false, "stack samples"},
 };
 
 const ProgramRole* RoleOf(std::string_view name) {
@@ -86,7 +87,7 @@ struct LoadAttempt {
   std::string error;
 };
 
-LoadAttempt TryLoad(const BpfOptions& options, bool socket_strategy,
+LoadAttempt TryLoad(const BpfOptions& options, bool socket_strategy, bool python,
                     const std::set<std::string, std::less<>>& left_out) {
   LoadAttempt attempt;
   std::string log;
@@ -101,6 +102,7 @@ LoadAttempt TryLoad(const BpfOptions& options, bool socket_strategy,
   skeleton->rodata->knob_own_pid = static_cast<uint32_t>(getpid());
   skeleton->rodata->knob_follow_children = options.follow_children;
   skeleton->rodata->knob_stack_bytes = options.stack_bytes;
+  skeleton->rodata->knob_python = python;
   skeleton->rodata->knob_sample_period_ns =
       options.hz > 0 ? 1'000'000'000 / static_cast<uint64_t>(options.hz) : 0;
   bpf_map__set_max_entries(skeleton->maps.ring, static_cast<uint32_t>(options.ring_bytes));
@@ -134,8 +136,9 @@ Result<LoadedSkeleton> LoadStrategy(const BpfOptions& options, bool socket_strat
   LoadedSkeleton loaded;
   loaded.socket_strategy = socket_strategy;
   std::set<std::string, std::less<>> left_out;
-  for (size_t tries = 0; tries <= std::size(kPrograms); ++tries) {
-    LoadAttempt attempt = TryLoad(options, socket_strategy, left_out);
+  bool python = true;
+  for (size_t tries = 0; tries <= std::size(kPrograms) + 1; ++tries) {
+    LoadAttempt attempt = TryLoad(options, socket_strategy, python, left_out);
     if (attempt.skeleton) {
       loaded.skeleton = std::move(attempt.skeleton);
       return loaded;
@@ -147,6 +150,11 @@ Result<LoadedSkeleton> LoadStrategy(const BpfOptions& options, bool socket_strat
     if (role->essential) {
       return Fail(fmt::format("the kernel refused the program {} ({}): {}", role->name,
                               role->feature, attempt.error));
+    }
+    if (role->name == kSampler && python) {
+      python = false;  // the walk is the part that a verifier may find too long
+      loaded.notes.emplace_back("Python frames are off: the kernel refused to walk them");
+      continue;
     }
     left_out.insert(attempt.failed_program);
     loaded.notes.push_back(

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "collector/process/process_watcher.h"
+#include "collector/python/python_watcher.h"
 #include "collector/source/bpf_skeleton.h"
 
 namespace pinfo {
@@ -27,12 +28,14 @@ struct RingDeleter {
 class BpfSourceImpl final : public BpfSource, private RecordSink {
  public:
   explicit BpfSourceImpl(LoadedSkeleton loaded, bool follow_children)
-      : loaded_(std::move(loaded)), follow_children_(follow_children) {}
+      : loaded_(std::move(loaded)),
+        python_([this](Pid pid, const pinfo_python_layout* layout) { SetPython(pid, layout); }),
+        follow_children_(follow_children) {}
 
   Status OpenRings();
   Status Follow(Pid pid) override;
   Status AddListenPort(uint16_t port) override;
-  const std::vector<std::string>& notes() const override { return loaded_.notes; }
+  std::vector<std::string> notes() const override;
   size_t followed_count() const override { return followed_.size(); }
   std::string mode() const override {
     return loaded_.socket_strategy ? "ebpf-socket" : "ebpf-syscall";
@@ -43,16 +46,19 @@ class BpfSourceImpl final : public BpfSource, private RecordSink {
 
  private:
   static int OnRingRecord(void* context, void* data, size_t size);
-  // Every record, the kernel's and the watcher's, passes here on its way to the drain's sink.
+  // Records that the watchers make on the way.
   void OnRecord(std::span<const std::byte> bytes) override;
   void OnKernelRecord(std::span<const std::byte> bytes);
+  void Forward(std::span<const std::byte> bytes);  // to the drain's sink
   Status FollowTree(Pid pid);
+  void SetPython(Pid pid, const pinfo_python_layout* layout);
   void EmitLosses(RecordSink& sink);
   void ReconcileEnded(int64_t now_ns);
 
   LoadedSkeleton loaded_;
   std::unique_ptr<ring_buffer, RingDeleter> rings_;
   ProcessWatcher watcher_;
+  PythonWatcher python_;
   std::unordered_set<Pid> followed_;
   std::vector<Pid> to_announce_;  // followed since the last drain
   std::array<uint64_t, PINFO_LOSS_KIND_COUNT> reported_{};
@@ -68,7 +74,29 @@ int BpfSourceImpl::OnRingRecord(void* context, void* data, size_t size) {
   return 0;
 }
 
+std::vector<std::string> BpfSourceImpl::notes() const {
+  std::vector<std::string> notes = loaded_.notes;
+  notes.insert(notes.end(), python_.notes().begin(), python_.notes().end());
+  return notes;
+}
+
+void BpfSourceImpl::SetPython(Pid pid, const pinfo_python_layout* layout) {
+  const int map = bpf_map__fd(loaded_.skeleton->maps.python_layouts);
+  if (layout == nullptr) {
+    bpf_map_delete_elem(map, &pid.value);
+  } else {
+    bpf_map_update_elem(map, &pid.value, layout, BPF_ANY);
+  }
+}
+
 void BpfSourceImpl::OnRecord(std::span<const std::byte> bytes) {
+  if (const auto record = DecodeRecord(bytes)) {
+    python_.OnRecord(*record, *this);
+  }
+  Forward(bytes);
+}
+
+void BpfSourceImpl::Forward(std::span<const std::byte> bytes) {
   ++drained_;
   sink_->OnRecord(bytes);
 }
@@ -82,9 +110,11 @@ void BpfSourceImpl::OnKernelRecord(std::span<const std::byte> bytes) {
     } else if (record->type() == PINFO_RECORD_EXIT && record->as<pinfo_exit>().process_ended != 0) {
       followed_.erase(pid);
     }
+    // First: what an exec made void must not outlive the new program's mappings.
+    python_.OnRecord(*record, *this);
     watcher_.OnRecord(*record, *this);
   }
-  OnRecord(bytes);
+  Forward(bytes);
 }
 
 Status BpfSourceImpl::OpenRings() {
@@ -150,6 +180,7 @@ Status BpfSourceImpl::FollowTree(Pid pid) {
         "CAP_SYS_PTRACE",
         pid.value));
   }
+  python_.Inspect(pid);
   for (const uint16_t port : ListenPorts(pid)) {
     if (Status status = AddListenPort(port); !status) {
       return status;
@@ -231,6 +262,7 @@ Result<size_t> BpfSourceImpl::Drain(RecordSink& sink) {
     const int64_t now_ns = MonotonicNs();
     watcher_.Tick(now_ns, *this);
     ReconcileEnded(now_ns);
+    python_.Tick();
   }
   EmitLosses(*this);
   sink_ = nullptr;

@@ -39,8 +39,9 @@ class BpfSource : public Source {
   // Connections on this local port are a followed process's even where no listener was found.
   virtual Status AddListenPort(uint16_t port) = 0;
 
-  // What this kernel refused, one sentence each; empty where everything works.
-  [[nodiscard]] virtual const std::vector<std::string>& notes() const = 0;
+  // What this kernel refused, then which interpreters cannot be read, one sentence each; empty
+  // where everything works. Grows at its end while processes are followed.
+  [[nodiscard]] virtual std::vector<std::string> notes() const = 0;
   [[nodiscard]] virtual size_t followed_count() const = 0;
 };
 

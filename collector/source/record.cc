@@ -1,6 +1,7 @@
 #include "collector/source/record.h"
 
 #include <cstdint>
+#include <cstring>
 
 namespace pinfo {
 namespace {
@@ -33,7 +34,9 @@ Shape ShapeOf(std::span<const std::byte> bytes) {
     case PINFO_RECORD_CLOSE:
       return shape.operator()<pinfo_close>(none);
     case PINFO_RECORD_SAMPLE:
-      return shape.operator()<pinfo_sample>([](const auto& r) { return r.stack_bytes; });
+      return shape.operator()<pinfo_sample>([](const auto& r) {
+        return size_t{r.stack_bytes} + r.python_frames * sizeof(pinfo_python_frame);
+      });
     case PINFO_RECORD_TASK:
       return shape.operator()<pinfo_task>(none);
     case PINFO_RECORD_EXEC:
@@ -48,6 +51,9 @@ Shape ShapeOf(std::span<const std::byte> bytes) {
       return shape.operator()<pinfo_status>(none);
     case PINFO_RECORD_LOSS:
       return shape.operator()<pinfo_loss>(none);
+    case PINFO_RECORD_PYTHON_CODE:
+      return shape.operator()<pinfo_python_code>(
+          [](const auto& r) { return size_t{r.text_bytes} + r.table_bytes; });
   }
   return {};
 }
@@ -69,6 +75,19 @@ std::optional<RecordView> DecodeRecord(std::span<const std::byte> bytes) {
     return std::nullopt;
   }
   return RecordView(record, record.subspan(shape.fixed));
+}
+
+std::span<const std::byte> StackOf(const RecordView& sample) {
+  return sample.payload().first(sample.as<pinfo_sample>().stack_bytes);
+}
+
+std::vector<pinfo_python_frame> PythonFramesOf(const RecordView& sample) {
+  const auto bytes = sample.payload().subspan(sample.as<pinfo_sample>().stack_bytes);
+  std::vector<pinfo_python_frame> frames(bytes.size() / sizeof(pinfo_python_frame));
+  if (!frames.empty()) {
+    std::memcpy(frames.data(), bytes.data(), frames.size() * sizeof(pinfo_python_frame));
+  }
+  return frames;
 }
 
 }  // namespace pinfo

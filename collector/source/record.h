@@ -8,6 +8,7 @@
 #include <optional>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "bpf/wire.h"
 
@@ -46,5 +47,9 @@ class RecordView {
 // beyond bytes or below its struct, an unknown type, a payload length that disagrees with the size.
 // Bytes beyond header.size are ignored.
 std::optional<RecordView> DecodeRecord(std::span<const std::byte> bytes);
+
+// The two parts of a SAMPLE record's payload: the copied stack, and copies of the Python frames.
+std::span<const std::byte> StackOf(const RecordView& sample);
+std::vector<pinfo_python_frame> PythonFramesOf(const RecordView& sample);
 
 }  // namespace pinfo

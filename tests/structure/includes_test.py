@@ -29,11 +29,12 @@ COLLECTOR = {
     "store": {"base", "profile", "views"},
     "stack": {"base"},
     "process": {"base", "stack"},
-    "source": {"base", "process"},
+    "python": {"base", "stack", "process"},
+    "source": {"base", "process", "python"},
     "request": {"base", "source"},
     "monitor": {"base", "profile", "store", "views"},
     "pipeline": {"base", "profile", "emit", "store", "views", "stack", "source", "process",
-                 "request", "monitor"},
+                 "python", "request", "monitor"},
 }
 # Plain values and interfaces between the stages, which any area may use: who implements one and who
 # calls it need not know each other.

@@ -71,6 +71,7 @@ class KeepingSink : public RecordSink {
         execs.push_back(text);
         break;
       case PINFO_RECORD_LOSS:
+      case PINFO_RECORD_PYTHON_CODE:
         losses[record->as<pinfo_loss>().kind] += record->as<pinfo_loss>().count;
         break;
       case PINFO_RECORD_STATUS:

@@ -42,8 +42,40 @@ TEST(DecodeRecordTest, ALengthThatDisagreesWithTheSizeIsRefused) {
   EXPECT_FALSE(DecodeRecord(BytesOf(words)).has_value());
 }
 
+TEST(DecodeRecordTest, ASampleHasAStackAndPythonFramesBehindIt) {
+  pinfo_sample sample{};
+  sample.stack_bytes = 5;
+  sample.python_frames = 2;
+  const pinfo_python_frame frames[] = {{1, 2, 3}, {4, 5, 6}};
+  std::string payload = "stack";
+  payload.append(reinterpret_cast<const char*>(frames), sizeof(frames));
+  RecordWords words = MakeRecord(sample, PINFO_RECORD_SAMPLE, 5, 1, 1, payload);
+  const auto record = DecodeRecord(BytesOf(words));
+  ASSERT_TRUE(record.has_value());
+  EXPECT_EQ(StackOf(*record).size(), 5U);
+  const std::vector<pinfo_python_frame> read = PythonFramesOf(*record);
+  ASSERT_EQ(read.size(), 2U);
+  EXPECT_EQ(read[1].code, 4U);
+  EXPECT_EQ(read[1].instruction, 6U);
+  for (const uint16_t wrong : {uint16_t{0}, uint16_t{1}, uint16_t{3}, uint16_t{65535}}) {
+    reinterpret_cast<pinfo_sample*>(words.data())->python_frames = wrong;
+    EXPECT_FALSE(DecodeRecord(BytesOf(words)).has_value()) << wrong;
+  }
+}
+
+TEST(DecodeRecordTest, BothLengthsOfAPythonCodeCount) {
+  pinfo_python_code code{};
+  code.text_bytes = 4;
+  code.table_bytes = 2;
+  RecordWords words = MakeRecord(code, PINFO_RECORD_PYTHON_CODE, 5, 1, 1, "f\0n\0tt");
+  reinterpret_cast<pinfo_header*>(words.data())->size = sizeof(code) + 6;
+  EXPECT_TRUE(DecodeRecord(BytesOf(words)).has_value());
+  reinterpret_cast<pinfo_python_code*>(words.data())->table_bytes = UINT32_MAX - 3;
+  EXPECT_FALSE(DecodeRecord(BytesOf(words)).has_value());
+}
+
 TEST(DecodeRecordTest, UnknownTypesAreRefused) {
-  for (const uint16_t type : {uint16_t{0}, uint16_t{12}, uint16_t{65535}}) {
+  for (const uint16_t type : {uint16_t{0}, uint16_t{13}, uint16_t{65535}}) {
     RecordWords words = MakeClose(5, 1);
     reinterpret_cast<pinfo_header*>(words.data())->type = type;
     EXPECT_FALSE(DecodeRecord(BytesOf(words)).has_value()) << type;
