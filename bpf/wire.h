@@ -24,7 +24,7 @@ typedef unsigned long long pinfo_u64;
 /* Bytes of user stack that a sample carries at most. */
 #define PINFO_STACK_MAX 65536
 /* Python frames that a sample carries at most, the innermost ones. */
-#define PINFO_PYTHON_FRAMES_MAX 128
+#define PINFO_PYTHON_FRAMES_MAX 256
 /* Longest path or command line a record carries; longer ones are cut at the end. */
 #define PINFO_TEXT_MAX 4096
 

@@ -88,6 +88,9 @@ void PythonWatcher::OnTask(const RecordView& record) {
   }
   Process copy = parent->second;
   copy.since_ns = task.header.time_ns;
+  if (copy.interpreter) {
+    publish_(child, &copy.interpreter->layout.walk);  // the parent's may have come after the fork
+  }
   processes_.insert_or_assign(child, std::move(copy));
 }
 

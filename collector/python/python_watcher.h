@@ -24,8 +24,8 @@ namespace pinfo {
 
 class PythonWatcher {
  public:
-  // Called with the layout of a process's interpreter when it is found, and with nullptr when it
-  // may be gone (exec). A child of fork inherits its parent's without a call.
+  // Called with the layout of a process's interpreter when it is found, also in a child of fork, and
+  // with nullptr when it may be gone (exec). The kernel's side does the same on its own at once.
   using Publish = std::function<void(Pid, const pinfo_python_layout*)>;
 
   explicit PythonWatcher(Publish publish) : publish_(std::move(publish)) {}

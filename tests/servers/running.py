@@ -237,6 +237,23 @@ class ThreadedServer(Server):
                  for name, value in zip(names, line)} for line in lines]
 
 
+class PythonApp(Server):
+    """tests/servers/python_app.py under an interpreter of choice."""
+
+    name = "python_app"
+
+    def __init__(self, root, python=PYTHON, **options):
+        super().__init__(root, **options)
+        self.python = str(python)
+        self.env["PYTHONDONTWRITEBYTECODE"] = "1"
+
+    def prepare(self):
+        shutil.copy(SERVERS / "python_app.py", self.root)
+
+    def command(self):
+        return [self.python, str(self.root / "python_app.py"), str(self.port)]
+
+
 class Redis(Server):
     name = "redis-server"
 
