@@ -193,8 +193,8 @@ void PythonWatcher::OnRecord(const RecordView& record, RecordSink& sink) {
       publish_(pid, nullptr);
       return;
     case PINFO_RECORD_EXIT:
-      if (record.as<pinfo_exit>().process_ended != 0) {
-        processes_.erase(pid);
+      if (record.as<pinfo_exit>().process_ended != 0 && processes_.erase(pid) != 0) {
+        publish_(pid, nullptr);  // it may have ended before its layout was published
       }
       return;
     case PINFO_RECORD_SAMPLE:

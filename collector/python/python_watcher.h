@@ -24,8 +24,9 @@ namespace pinfo {
 
 class PythonWatcher {
  public:
-  // Called with the layout of a process's interpreter when it is found, also in a child of fork, and
-  // with nullptr when it may be gone (exec). The kernel's side does the same on its own at once.
+  // Called with the layout of a process's interpreter when it is found, also in a child of fork,
+  // and with nullptr when it is gone (exec, the end). The kernel's side does the same on its own at
+  // once.
   using Publish = std::function<void(Pid, const pinfo_python_layout*)>;
 
   explicit PythonWatcher(Publish publish) : publish_(std::move(publish)) {}
