@@ -24,7 +24,9 @@ RecordWords MakeRecord(T record, pinfo_record_type type, int64_t time_ns, uint32
   record.header.time_ns = static_cast<pinfo_u64>(time_ns);
   RecordWords words((record.header.size + 7) / 8);
   std::memcpy(words.data(), &record, sizeof(T));
-  std::memcpy(reinterpret_cast<char*>(words.data()) + sizeof(T), payload.data(), payload.size());
+  if (!payload.empty()) {  // memcpy takes no null pointer, not even for nothing
+    std::memcpy(reinterpret_cast<char*>(words.data()) + sizeof(T), payload.data(), payload.size());
+  }
   return words;
 }
 
