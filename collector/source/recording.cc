@@ -1,9 +1,9 @@
 #include "collector/source/recording.h"
 
+#include <algorithm>
 #include <cstring>
-#include <filesystem>
 #include <fstream>
-#include <system_error>
+#include <optional>
 #include <vector>
 
 #include <fcntl.h>
@@ -17,8 +17,11 @@ namespace pinfo {
 namespace {
 
 constexpr char kMagic[8] = {'P', 'I', 'N', 'F', 'O', 'R', 'E', 'C'};
-// A record cannot be larger: a sample with the largest stack.
-constexpr size_t kRecordBytesMax = sizeof(pinfo_sample) + PINFO_STACK_MAX;
+// No record is larger (a sample with the largest stack and the most Python frames is 72 KB): the
+// window in which one is looked for.
+constexpr size_t kRecordBytesMax = 256 << 10;
+static_assert(kRecordBytesMax >= sizeof(pinfo_sample) + PINFO_STACK_MAX +
+                                     PINFO_PYTHON_FRAMES_MAX * sizeof(pinfo_python_frame));
 // Records handed over by one Drain, so that a replay's consumer can keep up.
 constexpr size_t kRecordsPerDrain = 4096;
 
@@ -49,8 +52,8 @@ size_t Padded(size_t size) { return (size + 7) & ~size_t{7}; }
 
 class RecordingSourceImpl final : public RecordingSource {
  public:
-  RecordingSourceImpl(std::ifstream in, const FileHeader& header, size_t file_bytes)
-      : in_(std::move(in)), header_(header), file_bytes_(file_bytes) {}
+  RecordingSourceImpl(std::ifstream in, const FileHeader& header)
+      : in_(std::move(in)), header_(header) {}
 
   Origin origin() const override {
     return {.host = Text(header_.host),
@@ -66,11 +69,14 @@ class RecordingSourceImpl final : public RecordingSource {
   Result<size_t> Drain(RecordSink& sink) override {
     size_t count = 0;
     while (!ended_ && count < kRecordsPerDrain) {
-      if (ReadOne()) {
-        sink.OnRecord(std::as_bytes(std::span(record_)));
-        ++count;
-      } else if (!damage_.empty()) {
+      const std::optional<RecordView> record = Next();
+      if (skipped_ != 0 && (record || ended_)) {
         EmitDamage(sink);
+        ++count;
+      }
+      if (record) {
+        sink.OnRecord(record->bytes());
+        position_ += Padded(record->bytes().size());
         ++count;
       }
     }
@@ -78,53 +84,64 @@ class RecordingSourceImpl final : public RecordingSource {
   }
 
  private:
-  // The next record in record_; false at the end, with damage_ set where the end is no clean one.
-  bool ReadOne() {
-    pinfo_header header{};
-    in_.read(reinterpret_cast<char*>(&header), sizeof(header));
-    if (in_.gcount() == 0) {
-      ended_ = true;
-      return false;
+  // The next whole record, in the window until the next call; none at the end, with ended_ set.
+  // Sizes chain the records; where the chain is broken, the next place that decodes as a record,
+  // to its last length field, takes it up again.
+  std::optional<RecordView> Next() {
+    for (;;) {
+      Fill();
+      const auto window = std::as_bytes(std::span(window_)).subspan(position_, filled_ - position_);
+      const auto record = DecodeRecord(window);
+      if (record && Padded(record->bytes().size()) <= window.size()) {
+        return record;
+      }
+      const size_t step = std::min<size_t>(8, window.size());
+      if (step == 0) {
+        ended_ = true;
+        return std::nullopt;
+      }
+      if (damage_.empty()) {
+        damage_ = fmt::format("is damaged from byte {} on; what could not be read is counted",
+                              offset_ + position_);
+      }
+      position_ += step;
+      skipped_ += step;
     }
-    if (in_.gcount() < static_cast<std::streamsize>(sizeof(header))) {
-      return Damaged("ends within a record's header");
-    }
-    if (header.size < sizeof(header) || header.size > kRecordBytesMax) {
-      return Damaged(fmt::format("holds a record of an impossible size, {} bytes", header.size));
-    }
-    record_.assign(Padded(header.size) / 8, 0);
-    std::memcpy(record_.data(), &header, sizeof(header));
-    const auto rest = static_cast<std::streamsize>(Padded(header.size) - sizeof(header));
-    in_.read(reinterpret_cast<char*>(record_.data()) + sizeof(header), rest);
-    if (in_.gcount() < rest) {
-      return Damaged("ends within a record");
-    }
-    offset_ += Padded(header.size);
-    return true;
   }
 
-  // Sizes chain the records: behind a damaged one nothing can be found again.
-  bool Damaged(const std::string& how) {
-    damage_ = fmt::format("{} at byte {}; what came before it is used", how, offset_);
-    ended_ = true;
-    return false;
+  // Moves what is left to the front and reads on, until the largest record would fit or the end.
+  void Fill() {
+    if (filled_ - position_ >= kRecordBytesMax || !in_) {
+      return;
+    }
+    auto* bytes = reinterpret_cast<char*>(window_.data());
+    // A whole number of words is consumed but at the very end, so records stay aligned.
+    std::memmove(bytes, bytes + position_, filled_ - position_);
+    offset_ += position_;
+    filled_ -= position_;
+    position_ = 0;
+    in_.read(bytes + filled_, static_cast<std::streamsize>(window_.size() * 8 - filled_));
+    filled_ += static_cast<size_t>(in_.gcount());
   }
 
-  void EmitDamage(RecordSink& sink) const {
+  void EmitDamage(RecordSink& sink) {
     pinfo_loss loss{};
     loss.header.size = sizeof(loss);
     loss.header.type = PINFO_RECORD_LOSS;
-    loss.count = file_bytes_ > offset_ ? file_bytes_ - offset_ : 1;  // bytes that are not used
+    loss.count = skipped_;
     loss.kind = PINFO_LOSS_DAMAGED_RING;
     sink.OnRecord(std::as_bytes(std::span(&loss, 1)));
+    skipped_ = 0;
   }
 
   std::ifstream in_;
   FileHeader header_;
-  std::vector<uint64_t> record_;
-  std::string damage_;
-  size_t file_bytes_;
-  size_t offset_ = sizeof(FileHeader);
+  std::vector<uint64_t> window_ = std::vector<uint64_t>(4 * kRecordBytesMax / 8);
+  size_t position_ = 0;  // in the window, of what has not been given yet
+  size_t filled_ = 0;
+  size_t offset_ = sizeof(FileHeader);  // of the window in the file
+  uint64_t skipped_ = 0;                // bytes not told yet
+  std::string damage_;                  // where it began
   bool ended_ = false;
 };
 
@@ -195,9 +212,7 @@ Result<std::unique_ptr<RecordingSource>> RecordingSource::Open(const std::string
                     "replay it with the pinfo that recorded it",
                     path, header.wire_version, PINFO_WIRE_VERSION));
   }
-  std::error_code error;
-  const auto file_bytes = std::filesystem::file_size(path, error);  // a pipe has none
-  return std::make_unique<RecordingSourceImpl>(std::move(in), header, error ? 0 : file_bytes);
+  return std::make_unique<RecordingSourceImpl>(std::move(in), header);
 }
 
 }  // namespace pinfo

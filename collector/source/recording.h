@@ -31,8 +31,8 @@ class RecordingWriter : public RecordSink {
   bool failed_ = false;
 };
 
-// A Source over a recording. Damage is skipped, counted as PINFO_LOSS_DAMAGED_RING, and said once
-// more by notes(). Fails to open where the file is no recording or of another version.
+// A Source over a recording. What is damaged is skipped up to the next record that can be
+// read, counted in bytes as PINFO_LOSS_DAMAGED_RING, and said once more by damage(). Fails to open where the file is no recording or of another version.
 class RecordingSource : public Source {
  public:
   static Result<std::unique_ptr<RecordingSource>> Open(const std::string& path);

@@ -1,4 +1,4 @@
-"""A recording replayed gives the same requests; a damaged one gives what was before the damage."""
+"""A recording replayed gives the same requests; a damaged one gives what can be read."""
 import harness
 import running
 import traffic
@@ -55,6 +55,12 @@ def damaged(context):
             complete = {row for row in comparable(found) if row[3] == "complete"}
             check(len(complete) > 20, f"only {len(complete)} requests before the cut at {cut}")
             check(complete <= everything, f"requests that never were: {complete - everything}")
+    middle = len(whole) // 2
+    broken.write_bytes(whole[:middle] + bytes(64) + whole[middle + 64:])
+    _, database = replay(context, broken, "hole", status=1)
+    found = set(comparable(context.requests(database=database)))
+    check(len(found & everything) >= len(everything) - 3,
+          f"64 bytes overwritten in the middle: {len(everything - found)} requests are missing")
     for number, at in enumerate(range(0, len(whole), max(1, len(whole) // 25))):
         spoilt = bytearray(whole)
         spoilt[at] ^= 0xFF

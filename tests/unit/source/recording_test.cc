@@ -20,9 +20,13 @@ class Collected : public RecordSink {
     ASSERT_TRUE(record.has_value());
     types.push_back(record->type());
     texts.emplace_back(record->text());
+    if (record->type() == PINFO_RECORD_LOSS) {
+      losses.push_back(record->as<pinfo_loss>().count);
+    }
   }
   std::vector<pinfo_record_type> types;
   std::vector<std::string> texts;
+  std::vector<uint64_t> losses;
 };
 
 class RecordingTest : public testing::Test {
@@ -82,15 +86,36 @@ TEST_F(RecordingTest, EveryTruncationGivesWhatCameBeforeItAndSaysSo) {
   }
 }
 
-TEST_F(RecordingTest, AnImpossibleSizeEndsItWithAMessage) {
-  std::fstream file(path_, std::ios::in | std::ios::out | std::ios::binary);
-  file.seekp(192);
-  const uint32_t size = 0xFFFFFFFF;
-  file.write(reinterpret_cast<const char*>(&size), sizeof(size));
-  file.close();
+// Whatever one word of the first record's header says, the second is found again.
+TEST_F(RecordingTest, WhatComesBehindADamagedRecordIsFoundAgain) {
+  for (const uint32_t size : {0U, 1U, 25U, 4096U, 0x7FFFFFFFU, 0xFFFFFFFFU}) {
+    std::fstream file(path_, std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(192);
+    file.write(reinterpret_cast<const char*>(&size), sizeof(size));
+    file.close();
+    const Collected collected = Replay();
+    EXPECT_THAT(collected.types, testing::ElementsAre(PINFO_RECORD_LOSS, PINFO_RECORD_CLOSE));
+    EXPECT_THAT(collected.losses, testing::ElementsAre(128U));
+    EXPECT_THAT(damage_, testing::HasSubstr("damaged from byte 192"));
+  }
+}
+
+TEST_F(RecordingTest, ManyRecordsAcrossTheWindowsEdgesComeWhole) {
+  constexpr int kRecords = 60'000;  // several windows
+  auto writer = RecordingWriter::Create(path_, {}, "preload");
+  ASSERT_TRUE(writer.has_value());
+  std::string text = "GET / HTTP/1.1";
+  for (int i = 0; i < kRecords; ++i) {
+    text.resize(14 + static_cast<size_t>(i) % 64, 'x');
+    (*writer)->OnRecord(BytesOf(MakeReceived(5, 1, 1, text)));
+  }
+  ASSERT_TRUE((*writer)->Flush().has_value());
   const Collected collected = Replay();
-  EXPECT_THAT(collected.types, testing::ElementsAre(PINFO_RECORD_LOSS));
-  EXPECT_THAT(damage_, testing::HasSubstr("impossible size"));
+  EXPECT_EQ(damage_, "");
+  ASSERT_EQ(collected.types.size(), size_t{kRecords});
+  for (int i = 0; i < kRecords; ++i) {
+    ASSERT_EQ(collected.texts[static_cast<size_t>(i)].size(), 14 + static_cast<size_t>(i) % 64);
+  }
 }
 
 TEST_F(RecordingTest, WhatIsNoRecordingIsRefused) {
