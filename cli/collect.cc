@@ -4,6 +4,7 @@
 #include <string>
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include "cli/capture.h"
 #include "cli/command.h"
@@ -23,6 +24,12 @@ std::string DefaultDirectory() {
 }
 
 Status Collect(const CollectOptions& options, const GlobalOptions& global) {
+  // Without a duration there is nothing to wait for: a name with a typing error must not pass for
+  // servers that served nothing.
+  if (options.capture.duration.empty() && access(options.directory.c_str(), F_OK) != 0) {
+    return FailErrno("no server has recorded in " + options.directory +
+                     "; name its PINFO_RING_DIR by --dir, or wait for it with --duration");
+  }
   Result<PreparedCapture> capture = PrepareCapture(options.capture, global, /*live=*/true);
   if (!capture) {
     return tl::unexpected(capture.error());

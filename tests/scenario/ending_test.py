@@ -101,6 +101,9 @@ def pinfo_killed(context):
 @scenario(modes=["preload"])
 def collect_beside_and_after(context):
     """A server started with LD_PRELOAD alone: its rings are drained while it runs and after."""
+    refused = context.pinfo("collect", "--dir", context.home / "rinsg", status=1)
+    check("rinsg" in refused.stderr, f"a directory that is not there: {refused.stderr!r}")
+    check(not (context.home / "rinsg").exists(), "a directory that was not there has been made")
     folder = context.subfolder("rings")
     env = dict(context.environment(), LD_PRELOAD=str(context.preload_path),
                PINFO_RING_DIR=str(folder))
