@@ -7,21 +7,6 @@
 
 namespace pinfo::cli {
 
-OwnCost OwnCostOf(std::span<const SessionRow> sessions) {
-  OwnCost cost;
-  for (const SessionRow& session : sessions) {
-    const int64_t watched_ns = session.end_wall_ns.value_or(0) - session.start_wall_ns;
-    if (session.mode == "replay" || watched_ns <= 0) {
-      cost.other_cpu_ns += session.own_cpu_ns;
-      continue;
-    }
-    cost.cpu_ns += session.own_cpu_ns;
-    cost.watched_ns += watched_ns;
-    cost.requests += session.requests_seen;
-  }
-  return cost;
-}
-
 std::string DescribeOwnCost(const OwnCost& cost) {
   if (cost.watched_ns == 0) {
     return fmt::format("pinfo itself used {} of CPU", FormatDuration(cost.other_cpu_ns));
@@ -42,7 +27,7 @@ std::string DescribeOwnCost(const OwnCost& cost) {
 std::vector<std::string> DescribeLosses(const std::array<int64_t, PINFO_LOSS_KIND_COUNT>& lost) {
   std::vector<std::string> lines;
   for (size_t kind = 0; kind < lost.size(); ++kind) {
-    if (lost[kind] != 0 && kind != PINFO_LOSS_PROFILE_RATE) {
+    if (lost[kind] != 0 && IsLoss(static_cast<pinfo_loss_kind>(kind))) {
       lines.push_back(
           fmt::format("{}: {}", LossName(static_cast<pinfo_loss_kind>(kind)), lost[kind]));
     }

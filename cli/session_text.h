@@ -4,23 +4,13 @@
 
 #include <array>
 #include <cstdint>
-#include <span>
 #include <string>
 #include <vector>
 
+#include "collector/store/own_cost.h"
 #include "collector/store/rows.h"
 
 namespace pinfo::cli {
-
-// pinfo's own CPU time, of the sessions that say how long they watched: those that have ended and
-// are no replay, which watches nothing.
-struct OwnCost {
-  int64_t cpu_ns = 0;
-  int64_t watched_ns = 0;  // wall time from start to end, added up
-  int64_t requests = 0;
-  int64_t other_cpu_ns = 0;  // of the other sessions
-};
-OwnCost OwnCostOf(std::span<const SessionRow> sessions);
 
 // "pinfo itself used 294 ms of CPU in 30.1 s of watching (1% of one CPU), 14.7 us a request"
 std::string DescribeOwnCost(const OwnCost& cost);

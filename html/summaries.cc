@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 
 #include "collector/store/loss.h"
+#include "collector/store/own_cost.h"
 #include "html/data_script.h"
 #include "html/mask.h"
 #include "html/request_json.h"
@@ -31,13 +32,10 @@ nlohmann::json LatencyJson(const LatencySummary& latency) {
   };
 }
 
-// What the profile rate left without a profile was the user's choice, and is shown on its own.
-bool IsLoss(size_t kind) { return kind != PINFO_LOSS_PROFILE_RATE; }
-
 nlohmann::json LossesJson(const std::array<int64_t, PINFO_LOSS_KIND_COUNT>& lost) {
   nlohmann::json losses = nlohmann::json::array();
   for (size_t kind = 0; kind < lost.size(); ++kind) {
-    if (lost[kind] != 0 && IsLoss(kind)) {
+    if (lost[kind] != 0 && IsLoss(static_cast<pinfo_loss_kind>(kind))) {
       losses.push_back(
           {{"what", LossName(static_cast<pinfo_loss_kind>(kind))}, {"count", lost[kind]}});
     }
@@ -48,32 +46,16 @@ nlohmann::json LossesJson(const std::array<int64_t, PINFO_LOSS_KIND_COUNT>& lost
 int64_t Lost(const SessionRow& session) {
   int64_t sum = 0;
   for (size_t kind = 0; kind < session.lost.size(); ++kind) {
-    sum += IsLoss(kind) ? session.lost[kind] : 0;
+    sum += IsLoss(static_cast<pinfo_loss_kind>(kind)) ? session.lost[kind] : 0;
   }
   return sum;
 }
 
-// pinfo's CPU time beside the time it watched, of the sessions for which that time is known: those
-// that have ended and are no replay, which watches nothing.
-nlohmann::json OwnCostJson(const std::vector<SessionRow>& sessions) {
-  int64_t cpu_ns = 0;
-  int64_t watched_ns = 0;
-  int64_t requests = 0;
-  int64_t other_cpu_ns = 0;
-  for (const SessionRow& session : sessions) {
-    const int64_t wall_ns = session.end_wall_ns.value_or(0) - session.start_wall_ns;
-    if (session.mode == "replay" || wall_ns <= 0) {
-      other_cpu_ns += session.own_cpu_ns;
-      continue;
-    }
-    cpu_ns += session.own_cpu_ns;
-    watched_ns += wall_ns;
-    requests += session.requests_seen;
-  }
-  return {{"cpu_ns", cpu_ns},
-          {"watched_ns", watched_ns},
-          {"requests", requests},
-          {"other_cpu_ns", other_cpu_ns}};
+nlohmann::json OwnCostJson(const OwnCost& cost) {
+  return {{"cpu_ns", cost.cpu_ns},
+          {"watched_ns", cost.watched_ns},
+          {"requests", cost.requests},
+          {"other_cpu_ns", cost.other_cpu_ns}};
 }
 
 nlohmann::json SessionsJson(const std::vector<SessionRow>& sessions) {
@@ -229,7 +211,7 @@ Result<nlohmann::json> OverviewData(Reader& reader, const ReportOptions& options
   overview["bins"] = BinMinutes(*minutes, &bin_minutes);
   overview["bin_minutes"] = bin_minutes;
   overview["rows_thinned"] = thinned;
-  overview["own_cost"] = OwnCostJson(*sessions);
+  overview["own_cost"] = OwnCostJson(OwnCostOf(*sessions));
   overview["sessions"] = SessionsJson(*sessions);
   return overview;
 }
