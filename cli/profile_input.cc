@@ -1,7 +1,6 @@
 #include "cli/profile_input.h"
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <charconv>
 #include <cstdio>
@@ -36,19 +35,12 @@ Result<CallGraph> ToGraph(const Result<Profile>& profile) {
   return LoadedGraph(*profile);
 }
 
-bool StandsForNoStack(const Function& function) {
-  static constexpr std::array kFrames = {kUnsampledFrame, kBlockedFrame, kRunqueueFrame,
-                                         kWaitingFrame, kUnattributedFrame};
-  return SourceName(function) == "~" &&
-         std::find(kFrames.begin(), kFrames.end(), function.name) != kFrames.end();
-}
-
 void UncountFramesWithoutStack(CallGraph& graph) {
   if (!graph.calls_are_samples) {
     return;
   }
   for (CallGraph::FunctionCost& cost : graph.functions) {
-    if (StandsForNoStack(cost.function)) {
+    if (IsFrameWithoutStack(cost.function)) {
       cost.calls = cost.primitive_calls = 0;
     }
   }

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "cli/command.h"
@@ -55,12 +56,11 @@ std::string JsonLine(const CallGraph::FunctionCost& cost, bool calls_are_samples
     line["calls"] = cost.calls;
     line["primitive_calls"] = cost.primitive_calls;
   }
-  static constexpr std::array<const char*, kTimeKindCount> kKinds = {"on_cpu", "blocked",
-                                                                     "runqueue", "waiting"};
   if (cost.total_by_kind != std::array<int64_t, kTimeKindCount>{}) {
-    for (size_t kind = 0; kind < kTimeKindCount; ++kind) {
-      line[std::string("self_") + kKinds[kind] + "_ns"] = cost.self_by_kind[kind];
-      line[std::string("total_") + kKinds[kind] + "_ns"] = cost.total_by_kind[kind];
+    for (const TimeKind kind : kTimeKinds) {
+      const auto index = static_cast<size_t>(kind);
+      line[fmt::format("self_{}_ns", TimeKindKey(kind))] = cost.self_by_kind[index];
+      line[fmt::format("total_{}_ns", TimeKindKey(kind))] = cost.total_by_kind[index];
     }
   }
   return line.dump() + '\n';

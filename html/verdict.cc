@@ -70,7 +70,7 @@ std::string MainFunction(const RequestRow& request, const CallGraph& profile, Ti
 
 std::string TimeVerdict(const RequestRow& request, const CallGraph& profile) {
   const int64_t latency = request.latency_ns;
-  const std::array<Part, kTimeKindCount> parts = {{
+  const std::array<Part, 4> parts = {{
       {TimeKind::kOnCpu, request.on_cpu_ns, "running code"},
       {TimeKind::kBlocked, request.blocked_ns, "blocked"},
       {TimeKind::kRunqueue, request.runqueue_ns, "ready to run while the CPUs were busy"},

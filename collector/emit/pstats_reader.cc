@@ -1,7 +1,6 @@
 #include "collector/emit/pstats_reader.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <cstdint>
 #include <limits>
@@ -46,13 +45,6 @@ std::optional<int64_t> AsNs(const MarshalValue& value) {
     return std::nullopt;
   }
   return std::llround(std::clamp(number * 1e9, -kMaxNs, kMaxNs));
-}
-
-bool IsPinfoFrame(const Function& function) {
-  static constexpr std::array kFrames = {kUnsampledFrame, kBlockedFrame, kRunqueueFrame,
-                                         kWaitingFrame, kUnattributedFrame};
-  return SourceName(function) == "~" &&
-         std::find(kFrames.begin(), kFrames.end(), function.name) != kFrames.end();
 }
 
 class PstatsDecoder {
@@ -169,7 +161,7 @@ class PstatsDecoder {
       return Fail("its names take up too much memory");
     }
     const Function function = {.name = *name, .file = *file, .line = static_cast<int32_t>(*line)};
-    has_pinfo_frames_ = has_pinfo_frames_ || IsPinfoFrame(function);
+    has_pinfo_frames_ = has_pinfo_frames_ || IsFrameWithoutStack(function);
     return builder_.AddFunction(function);
   }
 

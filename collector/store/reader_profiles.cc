@@ -17,7 +17,8 @@ class StackLoader {
     return database.Prepare(
         {{&node_, "SELECT parent_id, frame_id FROM stack WHERE id = ?1"},
          {&frame_,
-          "SELECT function.name, file.path, module.path, function.line FROM frame"
+          "SELECT function.name, file.path, module.path, function.line, frame.line"
+          " FROM frame"
           " JOIN function ON function.id = frame.function_id"
           " JOIN file ON file.id = function.file_id"
           " JOIN file module ON module.id = function.module_id WHERE frame.id = ?1"}});
@@ -25,8 +26,8 @@ class StackLoader {
 
   // The stack, outermost function first. A node that is missing or does not lead to the root (a
   // damaged database) ends it: parents have lower ids than their children, so no cycle is followed.
-  Result<std::vector<CallTree::FunctionIndex>> Load(int64_t stack_id) {
-    std::vector<CallTree::FunctionIndex> functions;
+  Result<std::vector<CallTree::Frame>> Load(int64_t stack_id) {
+    std::vector<CallTree::Frame> frames;
     int64_t at = stack_id;
     while (at > 0) {
       const Result<Node> node = LoadNode(at);
@@ -36,17 +37,17 @@ class StackLoader {
       if (node->parent < 0 || node->parent >= at) {
         break;
       }
-      functions.push_back(node->function);
+      frames.push_back(node->frame);
       at = node->parent;
     }
-    std::reverse(functions.begin(), functions.end());
-    return functions;
+    std::reverse(frames.begin(), frames.end());
+    return frames;
   }
 
  private:
   struct Node {
     int64_t parent = -1;
-    CallTree::FunctionIndex function = 0;
+    CallTree::Frame frame;
   };
 
   Result<Node> LoadNode(int64_t id) {
@@ -63,16 +64,16 @@ class StackLoader {
       node.parent = node_.Int(0);
       const int64_t frame_id = node_.Int(1);
       node_.Reset();
-      const Result<CallTree::FunctionIndex> function = LoadFrame(frame_id);
-      if (!function) {
-        return tl::unexpected(function.error());
+      const Result<CallTree::Frame> frame = LoadFrame(frame_id);
+      if (!frame) {
+        return tl::unexpected(frame.error());
       }
-      node.function = *function;
+      node.frame = *frame;
     }
     return nodes_[id] = node;
   }
 
-  Result<CallTree::FunctionIndex> LoadFrame(int64_t id) {
+  Result<CallTree::Frame> LoadFrame(int64_t id) {
     if (const auto it = frames_.find(id); it != frames_.end()) {
       return it->second;
     }
@@ -87,6 +88,7 @@ class StackLoader {
       frame.file = frame_.Text(1);
       frame.module = frame_.Text(2);
       frame.function_line = static_cast<int32_t>(frame_.Int(3));
+      frame.line = static_cast<int32_t>(frame_.Int(4));
       frame_.Reset();
     } else {
       frame.function = kUnattributedFrame;
@@ -98,7 +100,7 @@ class StackLoader {
   Statement node_;
   Statement frame_;
   std::unordered_map<int64_t, Node> nodes_;
-  std::unordered_map<int64_t, CallTree::FunctionIndex> frames_;
+  std::unordered_map<int64_t, CallTree::Frame> frames_;
 };
 
 // What is known of where a request's time went decides how its samples count. Rows that know the
@@ -189,7 +191,7 @@ class PooledProfile {
     if (orphan && kind == PINFO_SAMPLE_BLOCKED) {
       return {};
     }
-    Result<std::vector<CallTree::FunctionIndex>> stack = stacks_.Load(row.Int(0));
+    Result<std::vector<CallTree::Frame>> stack = stacks_.Load(row.Int(0));
     if (!stack) {
       return tl::unexpected(stack.error());
     }
@@ -230,7 +232,7 @@ Result<Profile> LoadRequestProfile(Database& database, RequestId id) {
         "SELECT stack_id, kind, sum(weight), sum(duration_ns), count(*), sum(stack_end <> 0)"
         " FROM sample WHERE request_id = ?1 GROUP BY stack_id, kind",
         [&](const Statement& sample) {
-          Result<std::vector<CallTree::FunctionIndex>> stack = stacks.Load(sample.Int(0));
+          Result<std::vector<CallTree::Frame>> stack = stacks.Load(sample.Int(0));
           if (!stack) {
             loaded = tl::unexpected(stack.error());
             return false;

@@ -39,11 +39,12 @@ RequestTimes TimesOf(const RequestRow& row) {
           .waiting_ns = row.waiting_ns};
 }
 
-CallTree::FunctionIndex ProfileBuilder::AddFrame(const FrameRow& frame) {
-  return profile_.tree.AddFunction({.name = frame.function,
-                                    .file = frame.file,
-                                    .module = frame.module,
-                                    .line = frame.function_line});
+CallTree::Frame ProfileBuilder::AddFrame(const FrameRow& frame) {
+  return {.function = profile_.tree.AddFunction({.name = frame.function,
+                                                 .file = frame.file,
+                                                 .module = frame.module,
+                                                 .line = frame.function_line}),
+          .line = frame.line};
 }
 
 void ProfileBuilder::Add(const RequestTimes& times, int64_t requests,
@@ -77,8 +78,7 @@ void ProfileBuilder::Add(const RequestTimes& times, int64_t requests,
   if (!times.on_cpu_ns) {
     left -= AddDurations(samples, PINFO_SAMPLE_ON_CPU, left);
   }
-  // Waiting is the kind of time that claims least: the request was open, no more is known.
-  AddFrameOfItsOwn(kUnattributedFrame, TimeKind::kWaiting, left);
+  AddFrameOfItsOwn(kUnattributedFrame, TimeKind::kUnattributed, left);
 }
 
 void ProfileBuilder::AddFrameOfItsOwn(const char* name, TimeKind kind, int64_t time_ns) {
@@ -109,7 +109,7 @@ void ProfileBuilder::Spread(std::span<const StackSamples> samples, uint8_t kind,
     if (each.root_first.empty()) {
       AddFrameOfItsOwn(FrameWithoutStack(kind), KindOf(kind), share);
     } else if (share > 0) {
-      profile_.tree.AddStack(each.root_first, KindOf(kind), share, 0);
+      profile_.tree.AddFrames(each.root_first, KindOf(kind), share, 0);
     }
   }
 }
@@ -127,7 +127,7 @@ void ProfileBuilder::CountSamples(std::span<const StackSamples> samples) {
     profile_.samples += each.count;
     profile_.samples_incomplete += each.incomplete;
     if (!each.root_first.empty()) {
-      profile_.tree.AddStack(each.root_first, KindOf(each.kind), 0, each.count);
+      profile_.tree.AddFrames(each.root_first, KindOf(each.kind), 0, each.count);
     }
   }
 }

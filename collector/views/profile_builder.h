@@ -31,7 +31,7 @@ RequestTimes TimesOf(const RequestRow& row);
 // One stack, as often as it was sampled. An empty stack (nothing could be copied) counts as time
 // without a stack.
 struct StackSamples {
-  std::vector<CallTree::FunctionIndex> root_first = {};
+  std::vector<CallTree::Frame> root_first = {};
   uint8_t kind = 0;         // enum pinfo_sample_kind
   int64_t weight = 0;       // sum of the sampling periods
   int64_t duration_ns = 0;  // sum; of on-CPU samples used only where on_cpu_ns is not known
@@ -41,8 +41,8 @@ struct StackSamples {
 
 class ProfileBuilder {
  public:
-  // The frame as a function of the tree being built; equal functions are one, whatever the line.
-  CallTree::FunctionIndex AddFrame(const FrameRow& frame);
+  // The frame in terms of the tree being built; equal functions are one, whatever the line.
+  CallTree::Frame AddFrame(const FrameRow& frame);
 
   // Adds exactly times.latency_ns (at least 0) to the tree: first each known part, cut to what is
   // left of the latency should they exceed it; then, for a part that is not known, the durations of

@@ -45,5 +45,40 @@ TEST(CallTree, MergesByFunctionNotByIndex) {
   EXPECT_EQ(a.TotalSamples(), 3);
 }
 
+TEST(CallTree, TellsLinesApartUntilTheyAreTakenAway) {
+  CallTree tree;
+  const auto main = tree.AddFunction({.name = "main"});
+  const auto work = tree.AddFunction({.name = "work"});
+  const auto add = [&](int32_t line, int64_t time_ns) {
+    tree.AddFrames(std::vector<CallTree::Frame>{{main, line}, {work, 7}}, TimeKind::kOnCpu, time_ns,
+                   1);
+  };
+  add(1, 5);
+  add(2, 6);
+  add(1, 7);
+  ASSERT_EQ(tree.nodes().size(), 5U);
+  EXPECT_EQ(tree.nodes()[3].line, 2);
+  const CallTree without = WithoutLines(tree);
+  ASSERT_EQ(without.nodes().size(), 3U);
+  EXPECT_EQ(without.nodes()[2].self_ns[0], 18);
+  EXPECT_EQ(without.TotalSamples(), 3);
+}
+
+TEST(CallTree, MergesIntoItself) {
+  CallTree tree;
+  tree.AddStack(std::vector{tree.AddFunction({.name = "main"})}, TimeKind::kOnCpu, 5, 1);
+  tree.Merge(tree);
+  EXPECT_EQ(tree.nodes().size(), 2U);
+  EXPECT_EQ(tree.TotalNs(), 10);
+}
+
+TEST(FrameWithoutStack, IsToldByItsNameWhereItHasNoFile) {
+  EXPECT_TRUE(IsFrameWithoutStack({.name = "[blocked]"}));
+  EXPECT_TRUE(IsFrameWithoutStack({.name = "[blocked]", .file = "~"}));
+  EXPECT_FALSE(IsFrameWithoutStack({.name = "[blocked]", .file = "/a.py"}));
+  EXPECT_FALSE(IsFrameWithoutStack({.name = "blocked"}));
+  EXPECT_EQ(KindOfFrameWithoutStack({.name = "[waiting for a CPU]"}), TimeKind::kRunqueue);
+}
+
 }  // namespace
 }  // namespace pinfo
