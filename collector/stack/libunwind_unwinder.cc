@@ -36,6 +36,12 @@ constexpr uint8_t kSortedTableEncoding = 0x3b;  // DW_EH_PE_datarel | DW_EH_PE_s
 constexpr uint8_t kCountEncoding = 0x03;        // DW_EH_PE_udata4
 constexpr uint64_t kTableEntryBytes = 8;
 
+// Between a pop and the return behind it compilers leave the popped register's rule as it was:
+// saved just below the stack pointer, which no copy holds. libunwind would give up the whole frame
+// for the register's sake; it gets a zero, which nothing but that register comes from and which
+// leads nowhere.
+constexpr uint64_t kRedZoneBytes = 128;
+
 std::optional<SearchTable> FindSearchTable(const CodeLocation& at) {
   const auto header = at.module->elf().eh_frame_header();
   if (!header) {
@@ -92,6 +98,10 @@ int AccessMem(unw_addr_space_t, unw_word_t address, unw_word_t* value, int write
   }
   if (const auto word = ReadStackWord(context.copy, address)) {
     *value = *word;
+    return 0;
+  }
+  if (context.copy.registers[PINFO_REGISTER_RSP] - 1 - address < kRedZoneBytes) {
+    *value = 0;
     return 0;
   }
   // Instructions, or call frame information, which lies outside the executable mapping.
@@ -175,7 +185,8 @@ bool LibunwindUnwinder::Step(const AddressSpace& space, const StackCopy& copy,
   return true;
 }
 
-UnwoundStack LibunwindUnwinder::Unwind(const AddressSpace& space, const StackCopy& copy) {
+UnwoundStack LibunwindUnwinder::Unwind(const AddressSpace& space, const StackCopy& copy,
+                                       bool* no_information) {
   Context context{space, copy, copy.registers};
   UnwoundStack stack;
   stack.end = StackEnd::kBroken;
@@ -185,8 +196,16 @@ UnwoundStack LibunwindUnwinder::Unwind(const AddressSpace& space, const StackCop
   }
   stack.pcs.push_back(copy.registers[PINFO_REGISTER_RIP]);
   while (stack.pcs.size() < kMaxFrames) {
+    unw_word_t pc = stack.pcs.back() - (stack.pcs.size() > 1 ? 1 : 0);
+    unw_proc_info_t info{};
+    // Without call frame information unw_step would go by the frame pointer.
+    if (FindProcInfo(impl_->space, pc, &info, 0, &context) != 0) {
+      if (no_information != nullptr) {
+        *no_information = true;
+      }
+      return stack;
+    }
     const int more = unw_step(&cursor);
-    unw_word_t pc = 0;
     if (more == 0) {
       stack.end = StackEnd::kComplete;
     }

@@ -24,8 +24,10 @@ class LibunwindUnwinder {
   bool Step(const AddressSpace& space, const StackCopy& copy, StackRegisters& registers,
             bool interrupted);
 
-  // The whole stack, as Unwinder::Unwind does it but without frame pointers.
-  UnwoundStack Unwind(const AddressSpace& space, const StackCopy& copy);
+  // The whole stack, as Unwinder::Unwind does it but without frame pointers: it ends, broken and
+  // with *no_information set, where a frame's code has no call frame information.
+  UnwoundStack Unwind(const AddressSpace& space, const StackCopy& copy,
+                      bool* no_information = nullptr);
 
  private:
   struct Impl;

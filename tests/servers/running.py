@@ -260,3 +260,45 @@ class Redis(Server):
     def command(self):
         return ["/usr/bin/redis-server", "--bind", "127.0.0.1", "--port", str(self.port),
                 "--save", "", "--appendonly", "no", "--dir", str(self.root)]
+
+
+def postgresql_program(name):
+    """The newest installed version's, as Debian keeps them outside PATH; None where there is none."""
+    found = sorted(pathlib.Path("/usr/lib/postgresql").glob(f"*/bin/{name}"),
+                   key=lambda path: int(path.parts[-3]) if path.parts[-3].isdigit() else 0)
+    return str(found[-1]) if found else shutil.which(name)
+
+
+class PostgreSQL(Server):
+    """A new cluster with user and database 'postgres', trusting loopback. Never runs as root."""
+
+    name = "postgres"
+
+    def __init__(self, root, uid=None, **options):
+        super().__init__(root, uid=65534 if uid is None and os.geteuid() == 0 else uid, **options)
+        self.data = self.root / "data"
+
+    def prepare(self):
+        os.chown(self.root, *((self.uid, self.uid) if self.uid is not None else (-1, -1)))
+        as_user = {} if self.uid is None else {"user": self.uid, "group": self.uid,
+                                               "extra_groups": []}
+        subprocess.run([postgresql_program("initdb"), "-D", str(self.data), "-U", "postgres",
+                        "-A", "trust", "-N", "--locale=C"], env=self.env, cwd=self.root,
+                       check=True, stdout=subprocess.DEVNULL, **as_user)
+
+    def command(self):
+        return [postgresql_program("postgres"), "-D", str(self.data), "-h", "127.0.0.1", "-p",
+                str(self.port), "-k", str(self.root), "-c", "fsync=off"]
+
+
+class NodeApp(Server):
+    """tests/servers/node_app.js; with a perf map of its just-in-time compiled functions."""
+
+    name = "node"
+
+    def prepare(self):
+        shutil.copy(SERVERS / "node_app.js", self.root)
+
+    def command(self):
+        return [shutil.which("node"), "--perf-basic-prof-only-functions", "node_app.js",
+                str(self.port)]
