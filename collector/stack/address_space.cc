@@ -21,6 +21,7 @@ AddressSpace::AddressSpace(ModuleCache& modules, Pid pid, std::string root)
     : modules_(&modules), pid_(pid), root_(std::move(root)) {}
 
 void AddressSpace::Remove(uint64_t start, uint64_t end) {
+  last_found_ = kNothingFound;
   auto first = std::upper_bound(entries_.begin(), entries_.end(), start,
                                 [](uint64_t at, const Entry& entry) { return at < entry.end; });
   auto last = first;
@@ -49,8 +50,10 @@ void AddressSpace::Add(const Mapping& mapping) {
   const auto at =
       std::lower_bound(entries_.begin(), entries_.end(), mapping.start,
                        [](const Entry& entry, uint64_t start) { return entry.start < start; });
-  entries_.insert(
-      at, {mapping.start, mapping.end, std::make_shared<Region>(Region{mapping, false, nullptr})});
+  last_found_ = kNothingFound;
+  auto region = std::make_shared<Region>();
+  region->mapping = mapping;
+  entries_.insert(at, {mapping.start, mapping.end, std::move(region)});
 }
 
 void AddressSpace::Apply(const pinfo_mapping& record, std::string_view path) {
@@ -80,6 +83,7 @@ Status AddressSpace::Refresh() {
   for (const Mapping& mapping : *mappings) {
     Add(mapping);
   }
+  last_found_ = kNothingFound;
   // What has not changed keeps its module.
   for (Entry& entry : entries_) {
     const auto same = std::find_if(before.begin(), before.end(), [&](const Entry& old) {
@@ -101,23 +105,53 @@ AddressSpace AddressSpace::Fork(Pid child) const {
   return copy;
 }
 
-CodeLocation AddressSpace::Find(uint64_t pc) const {
+void AddressSpace::Region::Load(ModuleCache& modules, Pid pid, const std::string& root) {
+  loaded = true;
+  module = modules.Load(pid, root, mapping);
+  if (module == nullptr) {
+    return;
+  }
+  const uint64_t offset_end = mapping.file_offset + (mapping.end - mapping.start);
+  const ElfSegment* only = nullptr;
+  for (const ElfSegment& segment : module->elf().segments()) {
+    if (segment.file_offset < offset_end && segment.file_size != 0 &&
+        segment.file_offset + segment.file_size > mapping.file_offset) {
+      if (only != nullptr && segment.executable == only->executable) {
+        return;
+      }
+      only = only == nullptr || segment.executable ? &segment : only;
+    }
+  }
+  if (only == nullptr || !only->executable) {
+    return;
+  }
+  const uint64_t skipped = std::max(only->file_offset, mapping.file_offset) - mapping.file_offset;
+  const uint64_t code_end_offset = std::min(only->file_offset + only->file_size, offset_end);
+  code_start = mapping.start + skipped;
+  code_end = mapping.start + (code_end_offset - mapping.file_offset);
+  bias = mapping.start - mapping.file_offset + only->file_offset - only->address;
+}
+
+CodeLocation AddressSpace::FindElsewhere(uint64_t pc) const {
   const auto entry =
       std::upper_bound(entries_.begin(), entries_.end(), pc,
-                       [](uint64_t at, const Entry& candidate) { return at < candidate.end; });
+                       [](uint64_t wanted, const Entry& each) { return wanted < each.end; });
   if (entry == entries_.end() || pc < entry->start) {
     return {};
   }
-  Region& region = *entry->region;
-  if (!region.loaded) {
-    region.module = modules_->Load(pid_, root_, region.mapping);
-    region.loaded = true;
+  if (!entry->region->loaded) {
+    entry->region->Load(*modules_, pid_, root_);
   }
-  const uint64_t offset = pc - region.mapping.start + region.mapping.file_offset;
-  CodeLocation location{&region.mapping, nullptr, offset, 0};
-  if (region.module != nullptr) {
-    if (const auto address = region.module->elf().AddressOfOffset(offset)) {
-      location.module = region.module.get();
+  last_found_ = entry - entries_.begin();
+  return entry->region->Locate(pc);
+}
+
+CodeLocation AddressSpace::Region::LocateBySegment(uint64_t pc) const {
+  const uint64_t offset = pc - mapping.start + mapping.file_offset;
+  CodeLocation location{&mapping, nullptr, offset, 0};
+  if (module != nullptr) {
+    if (const auto address = module->elf().AddressOfOffset(offset)) {
+      location.module = module.get();
       location.address = *address;
       location.bias = pc - *address;
     }

@@ -37,7 +37,10 @@ class AddressSpace {
   // One PINFO_RECORD_MAPPING with its path: honours PINFO_MAPPING_RESET, and a mapping that is not
   // executable only replaces.
   void Apply(const pinfo_mapping& record, std::string_view path);
-  void Clear() { entries_.clear(); }
+  void Clear() {
+    entries_.clear();
+    last_found_ = kNothingFound;
+  }
   // Replaces everything by what /proc/PID/maps says now.
   Status Refresh();
 
@@ -46,14 +49,35 @@ class AddressSpace {
 
   // location.mapping is nullptr where nothing is mapped at pc. The mapping's file is opened at the
   // first look-up into it.
-  [[nodiscard]] CodeLocation Find(uint64_t pc) const;
+  [[nodiscard]] CodeLocation Find(uint64_t pc) const {
+    // Frames of a stack often follow each other in one module.
+    if (last_found_ < entries_.size() && pc >= entries_[last_found_].start &&
+        pc < entries_[last_found_].end) {
+      return entries_[last_found_].region->Locate(pc);
+    }
+    return FindElsewhere(pc);
+  }
 
  private:
   // A mapping and its module, shared between forks; loaded at most once.
   struct Region {
+    void Load(ModuleCache& modules, Pid pid, const std::string& root);
+    [[nodiscard]] CodeLocation Locate(uint64_t pc) const {
+      if (pc >= code_start && pc < code_end) {
+        return {&mapping, module.get(), pc - bias, bias};
+      }
+      return LocateBySegment(pc);
+    }
+    [[nodiscard]] CodeLocation LocateBySegment(uint64_t pc) const;
+
     Mapping mapping;
     bool loaded = false;
     std::shared_ptr<Module> module;
+    // Where one segment alone lies behind [code_start, code_end) of the mapping's process: the
+    // address in the ELF file is the one in the process minus bias.
+    uint64_t code_start = 0;
+    uint64_t code_end = 0;
+    uint64_t bias = 0;
   };
   struct Entry {
     uint64_t start = 0;
@@ -62,11 +86,14 @@ class AddressSpace {
   };
 
   void Remove(uint64_t start, uint64_t end);
+  [[nodiscard]] CodeLocation FindElsewhere(uint64_t pc) const;
 
   ModuleCache* modules_;
   Pid pid_;
   std::string root_;
   std::vector<Entry> entries_;  // sorted, without overlaps
+  static constexpr size_t kNothingFound = SIZE_MAX;
+  mutable size_t last_found_ = kNothingFound;  // an entry whose region is loaded
 };
 
 }  // namespace pinfo

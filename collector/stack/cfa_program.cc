@@ -216,6 +216,7 @@ UnwindRule CfaInterpreter::State::ToRule(const FrameCie& cie) const {
     }
     rule.saved[i] = state.rule;
   }
+  rule.SetChanged();
   return rule.cfa == CfaKind::kExpression ? UnwindRule{.cfa = CfaKind::kExpression} : rule;
 }
 

@@ -72,10 +72,8 @@ std::string_view MappedPath(const Mapping& mapping) {
   return path;
 }
 
-const UnwindTable& Module::table() const {
-  if (table_ == nullptr) {
-    table_ = std::make_unique<UnwindTable>(tables_.Get(*elf_));
-  }
+const UnwindTable& Module::LoadTable() const {
+  table_ = std::make_unique<UnwindTable>(tables_.Get(*elf_));
   return *table_;
 }
 

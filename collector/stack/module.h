@@ -41,7 +41,9 @@ class Module {
   [[nodiscard]] const std::string& root() const { return root_; }
   [[nodiscard]] const ElfFile& elf() const { return *elf_; }
   // Loaded at the first call.
-  [[nodiscard]] const UnwindTable& table() const;
+  [[nodiscard]] const UnwindTable& table() const {
+    return table_ != nullptr ? *table_ : LoadTable();
+  }
   // count bytes of memory as the file defines them at an address of the file; what was read.
   // Remembers the call frame sections, which libunwind reads in small pieces.
   size_t ReadMemory(uint64_t address, std::span<std::byte> out) const;
@@ -51,6 +53,8 @@ class Module {
     uint64_t address = 0;
     std::vector<std::byte> bytes;
   };
+
+  const UnwindTable& LoadTable() const;
 
   uint32_t id_;
   std::string path_;

@@ -51,11 +51,27 @@ inline constexpr size_t kSavedReturnAddress = 6;
 struct UnwindRule {
   CfaKind cfa = CfaKind::kNone;
   uint8_t cfa_register = 0;
-  uint16_t reserved = 0;
+  // Derived by SetChanged. Bit i: saved[i] is not kSame. kPlain: the CFA is a register and an
+  // offset, and whatever is not kSame is kAtCfa, as in nearly every rule.
+  uint16_t changed = 0;
   int32_t offset = 0;
   int32_t addend = 0;
   std::array<SavedRule, kSavedRegisters.size()> saved{};
   friend bool operator==(const UnwindRule&, const UnwindRule&) = default;
+
+  static constexpr uint16_t kPlain = 0x8000;
+  [[nodiscard]] bool is_plain() const { return (changed & kPlain) != 0; }
+  [[nodiscard]] uint32_t changed_bits() const { return changed & (kPlain - 1u); }
+
+  void SetChanged() {
+    uint32_t bits = 0;
+    bool plain = cfa == CfaKind::kRegister && addend == 0;
+    for (size_t i = 0; i < saved.size(); ++i) {
+      bits |= (saved[i].kind != SavedKind::kSame ? 1u : 0u) << i;
+      plain = plain && (saved[i].kind == SavedKind::kSame || saved[i].kind == SavedKind::kAtCfa);
+    }
+    changed = static_cast<uint16_t>(bits | (plain ? kPlain : 0u));
+  }
 };
 static_assert(std::has_unique_object_representations_v<UnwindRule>);
 

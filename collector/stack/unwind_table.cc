@@ -14,7 +14,7 @@
 namespace pinfo {
 namespace {
 
-constexpr std::array<char, 8> kMagic = {'p', 'i', 'n', 'f', 'o', 'U', 'T', '1'};
+constexpr std::array<char, 8> kMagic = {'p', 'i', 'n', 'f', 'o', 'U', 'T', '2'};
 
 struct TableHeader {
   std::array<char, 8> magic;
@@ -119,6 +119,7 @@ class UnwindTable::Builder {
     std::stable_sort(fdes.begin(), fdes.end(),
                      [](const FrameFde& a, const FrameFde& b) { return a.start < b.start; });
     AddAll(fdes);
+    table_.Finish();
     return std::move(table_);
   }
 
@@ -180,17 +181,23 @@ class UnwindTable::Builder {
 
 UnwindTable UnwindTable::Build(const ElfFile& file) { return Builder(file).Build(); }
 
-const UnwindRule* UnwindTable::Find(uint64_t address) const {
-  if (address < base_ || address - base_ > std::numeric_limits<uint32_t>::max()) {
-    return nullptr;
+void UnwindTable::Finish() {
+  for (UnwindRule& rule : rules_) {
+    rule.SetChanged();
   }
-  const auto row =
-      std::upper_bound(starts_.begin(), starts_.end(), static_cast<uint32_t>(address - base_));
-  if (row == starts_.begin()) {
-    return nullptr;
+  first_row_.clear();
+  if (starts_.empty()) {
+    return;
   }
-  const UnwindRule& rule = rules_[rule_of_row_[row - starts_.begin() - 1]];
-  return rule.cfa == CfaKind::kNone ? nullptr : &rule;
+  const uint32_t last_page = starts_.back() >> kPageShift;
+  first_row_.resize(size_t{last_page} + 2, static_cast<uint32_t>(starts_.size()));
+  for (size_t row = starts_.size(); row > 0; --row) {
+    first_row_[starts_[row - 1] >> kPageShift] = static_cast<uint32_t>(row - 1);
+  }
+  // Pages in which no row begins.
+  for (size_t page = last_page; page > 0; --page) {
+    first_row_[page - 1] = std::min(first_row_[page - 1], first_row_[page]);
+  }
 }
 
 size_t UnwindTable::CountRows(CfaKind kind) const {
@@ -236,7 +243,11 @@ std::optional<UnwindTable> UnwindTable::FromBytes(std::span<const std::byte> byt
                      std::is_sorted(table.starts_.begin(), table.starts_.end()) &&
                      std::all_of(table.rule_of_row_.begin(), table.rule_of_row_.end(),
                                  [&](uint16_t index) { return index < table.rules_.size(); });
-  return valid ? std::optional(std::move(table)) : std::nullopt;
+  if (!valid) {
+    return std::nullopt;
+  }
+  table.Finish();
+  return table;
 }
 
 }  // namespace pinfo

@@ -3,6 +3,7 @@
 // called from several threads.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -22,13 +23,29 @@ class UnwindTable {
 
   // nullopt where bytes are not what ToBytes wrote, whole and undamaged, for the same key.
   static std::optional<UnwindTable> FromBytes(std::span<const std::byte> bytes, uint64_t key);
-  // A header (magic "pinfoUT1", key, base address, counts of rows and rules, CRC-32 of the rest),
+  // A header (magic "pinfoUT2", key, base address, counts of rows and rules, CRC-32 of the rest),
   // then the rules, the rows' addresses and the rows' rule numbers, as they are in memory. key
   // tells this file's contents from others'.
   [[nodiscard]] std::vector<std::byte> ToBytes(uint64_t key) const;
 
   // The rule at an address of the ELF file; nullptr where nothing covers it.
-  [[nodiscard]] const UnwindRule* Find(uint64_t address) const;
+  [[nodiscard]] const UnwindRule* Find(uint64_t address) const {
+    const uint64_t offset = address - base_;
+    if (starts_.empty() || address < base_ || offset > UINT32_MAX) {
+      return nullptr;
+    }
+    // Behind the last row's page lies what the last row covers.
+    const size_t page = std::min<size_t>(offset >> kPageShift, first_row_.size() - 2);
+    size_t next = first_row_[page];
+    for (const size_t end = first_row_[page + 1]; next < end && starts_[next] <= offset;) {
+      ++next;
+    }
+    if (next == 0) {
+      return nullptr;
+    }
+    const UnwindRule& rule = rules_[rule_of_row_[next - 1]];
+    return rule.cfa == CfaKind::kNone ? nullptr : &rule;
+  }
 
   [[nodiscard]] bool empty() const { return starts_.empty(); }
   [[nodiscard]] size_t row_count() const { return starts_.size(); }
@@ -39,10 +56,18 @@ class UnwindTable {
  private:
   class Builder;
 
+  // Look-ups begin at the rows of one page of code, 256 bytes: a binary search over all of a large
+  // file's rows would miss the CPU's caches at every step.
+  static constexpr uint32_t kPageShift = 8;
+
+  // Fills first_row_ and what rules derive from themselves. Called once the rest is there.
+  void Finish();
+
   uint64_t base_ = 0;             // address of the first row
   std::vector<uint32_t> starts_;  // ascending, relative to base_
   std::vector<uint16_t> rule_of_row_;
   std::vector<UnwindRule> rules_;
+  std::vector<uint32_t> first_row_;  // [n]: the first row at or behind page n
 };
 
 }  // namespace pinfo

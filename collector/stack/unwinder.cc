@@ -1,6 +1,7 @@
 #include "collector/stack/unwinder.h"
 
-#include <cstring>
+#include <array>
+#include <bit>
 #include <optional>
 
 #include "collector/stack/libunwind_unwinder.h"
@@ -8,8 +9,16 @@
 namespace pinfo {
 namespace {
 
-constexpr uint32_t Bit(uint8_t reg) { return 1u << reg; }
+constexpr uint32_t Bit(size_t position) { return 1u << position; }
 constexpr uint32_t kAllKnown = (1u << PINFO_REGISTER_COUNT) - 1;
+// What may be known of a caller: the registers that calls preserve, and the pc.
+constexpr uint32_t kPreserved = [] {
+  uint32_t bits = 0;
+  for (const uint8_t reg : kSavedRegisters) {
+    bits |= Bit(reg);
+  }
+  return bits;
+}();
 // Offset of the general registers in the ucontext_t that the kernel puts on a signal's stack.
 constexpr uint64_t kUcontextRegisters = 40;
 // Their order there (REG_R8 ... REG_RIP of <sys/ucontext.h>), as DWARF numbers.
@@ -32,6 +41,8 @@ constexpr std::array<uint8_t, PINFO_REGISTER_COUNT> kUcontextOrder = {8,
                                                                       PINFO_REGISTER_RIP};
 // A frame larger than this is no frame but a register that happens to point upwards.
 constexpr uint64_t kMaxFramePointerDistance = 1 << 20;
+// Room made for at once.
+constexpr size_t kUsualFrames = 48;
 
 struct Frame {
   StackRegisters registers{};
@@ -77,6 +88,7 @@ class StackWalk {
 
   Step StepOnce();
   Step StepByRule(const UnwindRule& rule);
+  Step StepByPlainRule(const UnwindRule& rule);
   Step StepByFramePointer();
   Step StepThroughSignal();
   Step StepWithLibunwind();
@@ -94,6 +106,7 @@ class StackWalk {
 
 UnwoundStack StackWalk::Run() {
   UnwoundStack stack;
+  stack.pcs.reserve(kUsualFrames);
   if (frame_.pc() != 0) {
     stack.pcs.push_back(frame_.pc());
   }
@@ -143,7 +156,42 @@ Step StackWalk::StepOnce() {
     case CfaKind::kPlt:
       break;
   }
-  return StepByRule(*rule);
+  return rule->is_plain() ? StepByPlainRule(*rule) : StepByRule(*rule);
+}
+
+// What StepByRule would do, for nearly every frame: everything lies at the CFA, so that each
+// register can be replaced at once.
+Step StackWalk::StepByPlainRule(const UnwindRule& rule) {
+  if ((frame_.known & Bit(rule.cfa_register)) == 0) {
+    return Step::kNoRule;
+  }
+  const uint64_t sp = frame_.sp();
+  const uint64_t cfa = frame_.registers[rule.cfa_register] + static_cast<int64_t>(rule.offset);
+  if (cfa <= sp) {
+    return Step::kNoRule;
+  }
+  const auto return_address =
+      ReadWord(cfa + static_cast<int64_t>(rule.saved[kSavedReturnAddress].offset));
+  if (!return_address || rule.saved[kSavedReturnAddress].kind != SavedKind::kAtCfa) {
+    return Step::kOutsideCopy;
+  }
+  for (uint32_t rest = rule.changed_bits() & (Bit(kSavedReturnAddress) - 1); rest != 0;
+       rest &= rest - 1) {
+    const int i = std::countr_zero(rest);
+    const uint8_t reg = kSavedRegisters[i];
+    const uint64_t address = cfa + static_cast<int64_t>(rule.saved[i].offset);
+    if (address < sp) {
+      continue;  // popped already, see Restore
+    }
+    const auto word = ReadWord(address);
+    frame_.registers[reg] = word.value_or(0);
+    frame_.known = word ? frame_.known | Bit(reg) : frame_.known & ~Bit(reg);
+  }
+  frame_.registers[PINFO_REGISTER_RIP] = *return_address;
+  frame_.registers[PINFO_REGISTER_RSP] = cfa;
+  frame_.known = (frame_.known & kPreserved) | Bit(PINFO_REGISTER_RSP) | Bit(PINFO_REGISTER_RIP);
+  frame_.interrupted = false;
+  return *return_address == 0 ? Step::kEnd : Step::kCaller;
 }
 
 Step StackWalk::StepByRule(const UnwindRule& rule) {
@@ -166,17 +214,30 @@ Step StackWalk::StepByRule(const UnwindRule& rule) {
   if (cfa <= frame_.sp()) {
     return Step::kNoRule;
   }
-  Frame caller{.registers = {}, .known = 0, .interrupted = false};
-  for (size_t i = 0; i < kSavedRegisters.size(); ++i) {
+  // All are read before the first is replaced: rules may lean on other registers.
+  std::array<uint64_t, kSavedRegisters.size()> values{};
+  uint32_t lost = 0;  // by position
+  for (uint32_t rest = rule.changed_bits(); rest != 0; rest &= rest - 1) {
+    const int i = std::countr_zero(rest);
     if (const auto value = Restore(rule.saved[i], kSavedRegisters[i], cfa)) {
-      caller.Set(kSavedRegisters[i], *value);
+      values[i] = *value;
+    } else {
+      lost |= Bit(i);
     }
   }
-  if (!caller.Value(PINFO_REGISTER_RIP)) {
+  if ((lost & Bit(kSavedReturnAddress)) != 0) {
     return Step::kOutsideCopy;
   }
-  caller.Set(PINFO_REGISTER_RSP, cfa);
-  frame_ = caller;
+  for (uint32_t rest = rule.changed_bits(); rest != 0; rest &= rest - 1) {
+    const int i = std::countr_zero(rest);
+    frame_.registers[kSavedRegisters[i]] = values[i];
+    frame_.known = (lost & Bit(i)) != 0 ? frame_.known & ~Bit(kSavedRegisters[i])
+                                        : frame_.known | Bit(kSavedRegisters[i]);
+  }
+  frame_.known &= kPreserved;
+  frame_.registers[PINFO_REGISTER_RSP] = cfa;
+  frame_.known |= Bit(PINFO_REGISTER_RSP);
+  frame_.interrupted = false;
   return frame_.pc() == 0 ? Step::kEnd : Step::kCaller;
 }
 
@@ -262,25 +323,12 @@ Step StackWalk::StepWithLibunwind() {
   if (!libunwind_.Step(space_, copy_, frame_.registers, frame_.interrupted) || frame_.sp() <= sp) {
     return Step::kNoRule;
   }
-  frame_.known = Bit(PINFO_REGISTER_RSP);
-  for (const uint8_t reg : kSavedRegisters) {
-    frame_.known |= Bit(reg);
-  }
+  frame_.known = kPreserved | Bit(PINFO_REGISTER_RSP);
   frame_.interrupted = false;
   return frame_.pc() == 0 ? Step::kEnd : Step::kCaller;
 }
 
 }  // namespace
-
-std::optional<uint64_t> ReadStackWord(const StackCopy& copy, uint64_t address) {
-  const uint64_t into = address - copy.registers[PINFO_REGISTER_RSP];
-  if (copy.bytes.size() < sizeof(uint64_t) || into > copy.bytes.size() - sizeof(uint64_t)) {
-    return std::nullopt;
-  }
-  uint64_t word = 0;
-  std::memcpy(&word, copy.bytes.data() + into, sizeof(word));
-  return word;
-}
 
 Unwinder::Unwinder() : libunwind_(std::make_unique<LibunwindUnwinder>()) {}
 Unwinder::~Unwinder() = default;

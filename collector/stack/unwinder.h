@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <optional>
 
@@ -14,7 +15,15 @@ namespace pinfo {
 inline constexpr size_t kMaxFrames = 512;
 
 // The word at an address of the copied stack; nullopt outside the copy.
-std::optional<uint64_t> ReadStackWord(const StackCopy& copy, uint64_t address);
+inline std::optional<uint64_t> ReadStackWord(const StackCopy& copy, uint64_t address) {
+  const uint64_t into = address - copy.registers[PINFO_REGISTER_RSP];
+  uint64_t word = 0;
+  if (copy.bytes.size() < sizeof(word) || into > copy.bytes.size() - sizeof(word)) {
+    return std::nullopt;
+  }
+  std::memcpy(&word, copy.bytes.data() + into, sizeof(word));
+  return word;
+}
 
 class LibunwindUnwinder;
 
