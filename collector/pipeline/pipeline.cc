@@ -48,6 +48,8 @@ class Pipeline {
   Pipeline(const PipelineOptions& options, Source& source, Store& store)
       : options_(options),
         store_(store),
+        modules_(TableCache::DefaultDirectory(),
+                 source.origin().boot_id == LiveOrigin().boot_id),
         processes_(modules_, source.origin(), source.mode()),
         writer_(store, processes_),
         stacks_(options.native_python),

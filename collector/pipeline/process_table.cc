@@ -116,6 +116,7 @@ void ProcessTable::OnRecord(const RecordView& record) {
       process.space.Clear();
       process.python = {};
       ++process.maps_version;
+      ++process.program_version;
       process.dirty = true;
       return;
     }

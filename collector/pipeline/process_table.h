@@ -26,7 +26,8 @@ struct TrackedProcess {
   ProcessRow row;
   AddressSpace space;
   PythonCodes python;
-  uint64_t maps_version = 0;  // grows whenever a mapping changes
+  uint64_t maps_version = 0;     // grows whenever a mapping changes
+  uint64_t program_version = 0;  // grows with every exec
   bool dirty = true;          // row differs from what is stored
 };
 

@@ -43,10 +43,16 @@ void StackResolver::Forget(const TrackedProcess& process) {
 std::shared_ptr<const ResolvedStack> StackResolver::Resolve(const RecordView& record,
                                                             TrackedProcess& process) {
   PerProcess& known = known_[&process];
-  if (known.maps_version != process.maps_version || known.stacks.size() > kStacksRemembered) {
-    known.stacks.clear();
+  if (known.program_version != process.program_version) {
     symbolizer_.Forget(process.row.pid);
+    known.program_version = process.program_version;
+  }
+  const uint64_t code_version = symbolizer_.CodeVersion(process.space);
+  if (known.maps_version != process.maps_version || known.code_version != code_version ||
+      known.stacks.size() > kStacksRemembered) {
+    known.stacks.clear();
     known.maps_version = process.maps_version;
+    known.code_version = code_version;
   }
   std::vector<pinfo_python_frame> python = PythonFramesOf(record);
   if (std::all_of(python.begin(), python.end(),

@@ -41,6 +41,8 @@ class StackResolver {
   using Key = std::vector<uint64_t>;
   struct PerProcess {
     uint64_t maps_version = 0;
+    uint64_t program_version = 0;
+    uint64_t code_version = 0;  // of just-in-time compiled code
     std::map<Key, std::shared_ptr<const ResolvedStack>> stacks;
   };
 

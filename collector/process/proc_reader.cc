@@ -110,7 +110,7 @@ std::optional<uint32_t> ParseNumber(std::string_view text) {
   return value;
 }
 
-void AddMapping(Pid pid, const std::string& line, ExecutableMaps& maps) {
+void AddMapping(const pinfo_header& header, const std::string& line, ExecutableMaps& maps) {
   uint64_t start = 0;
   uint64_t end = 0;
   uint64_t offset = 0;
@@ -127,7 +127,7 @@ void AddMapping(Pid pid, const std::string& line, ExecutableMaps& maps) {
   }
   const std::string path = path_at > 0 ? line.substr(static_cast<size_t>(path_at)) : std::string();
   pinfo_mapping record{};
-  record.header = HeaderOf(pid, PINFO_RECORD_MAPPING);
+  record.header = header;
   record.start = start;
   record.end = end;
   record.file_offset = offset;
@@ -245,12 +245,24 @@ std::optional<RecordBytes> ReadFinalStatusRecord(Pid pid, const RecordBytes& las
 
 ExecutableMaps ReadExecutableMaps(Pid pid) {
   ExecutableMaps maps;
+  // The time before the reading: a mapping made meanwhile has a record of its own, which must not
+  // be undone by this one.
+  const pinfo_header header = HeaderOf(pid, PINFO_RECORD_MAPPING);
   std::istringstream in(ReadAll(ProcPath(pid, "maps")));
   std::string line;
   while (std::getline(in, line)) {
-    AddMapping(pid, line, maps);
+    AddMapping(header, line, maps);
   }
   return maps;
+}
+
+bool ExecutableMaps::SameAs(const ExecutableMaps& other) const {
+  constexpr size_t kHeaderWords = sizeof(pinfo_header) / sizeof(uint64_t);
+  return std::equal(records.begin(), records.end(), other.records.begin(), other.records.end(),
+                    [](const RecordBytes& a, const RecordBytes& b) {
+                      return std::equal(a.begin() + kHeaderWords, a.end(),
+                                        b.begin() + kHeaderWords, b.end());
+                    });
 }
 
 bool MapsAreReadable(Pid pid) {

@@ -33,9 +33,8 @@ std::optional<RecordBytes> ReadFinalStatusRecord(Pid pid, const RecordBytes& las
 struct ExecutableMaps {
   std::vector<RecordBytes> records;
   std::vector<std::pair<uint64_t, uint64_t>> ranges;  // [start, end), sorted
-  friend bool SameRanges(const ExecutableMaps& a, const ExecutableMaps& b) {
-    return a.ranges == b.ranges;
-  }
+  // Another file at the same place is another mapping; only the records' times may differ.
+  [[nodiscard]] bool SameAs(const ExecutableMaps& other) const;
 };
 ExecutableMaps ReadExecutableMaps(Pid pid);
 // Another user's process, or one with more capabilities, takes CAP_SYS_PTRACE.

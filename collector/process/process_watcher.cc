@@ -1,6 +1,7 @@
 #include "collector/process/process_watcher.h"
 
 #include <algorithm>
+#include <cstring>
 
 namespace pinfo {
 namespace {
@@ -43,11 +44,11 @@ void ProcessWatcher::Begin(Pid pid, int64_t now_ns, RecordSink& sink) {
 
 void ProcessWatcher::ReadMaps(Pid pid, Watched& watched, int64_t now_ns, RecordSink& sink) {
   ExecutableMaps maps = ReadExecutableMaps(pid);
-  if (!maps.records.empty() && maps.ranges != watched.ranges) {
+  if (!maps.records.empty() && !maps.SameAs(watched.maps)) {
     for (const RecordBytes& record : maps.records) {
       Emit(record, sink);
     }
-    watched.ranges = std::move(maps.ranges);
+    watched.maps = std::move(maps);
   }
   watched.maps_wanted = false;
   watched.next_maps_ns = now_ns + watched.maps_interval_ns;
@@ -84,10 +85,9 @@ void ProcessWatcher::OnRecord(const RecordView& record, RecordSink& sink) {
     case PINFO_RECORD_SAMPLE: {
       const auto it = watched_.find(pid);
       if (it != watched_.end() && !it->second.maps_wanted &&
-          !Contains(it->second.ranges, record.as<pinfo_sample>().registers[PINFO_REGISTER_RIP])) {
-        it->second.maps_wanted = true;
-        it->second.next_maps_ns =
-            std::min(it->second.next_maps_ns, MonotonicNs() + kWantedMapsIntervalNs);
+          !Contains(it->second.maps.ranges,
+                    record.as<pinfo_sample>().registers[PINFO_REGISTER_RIP])) {
+        WantMaps(it->second);
       }
       return;
     }
@@ -100,6 +100,36 @@ void ProcessWatcher::OnRecord(const RecordView& record, RecordSink& sink) {
     case PINFO_RECORD_LOSS:
     case PINFO_RECORD_PYTHON_CODE:
       return;
+  }
+}
+
+void ProcessWatcher::WantMaps(Watched& watched) {
+  watched.maps_wanted = true;
+  watched.next_maps_ns = std::min(watched.next_maps_ns, MonotonicNs() + kWantedMapsIntervalNs);
+}
+
+void ProcessWatcher::OnMapping(const pinfo_mapping& mapping, std::string_view path,
+                               RecordSink& sink) {
+  const auto it = watched_.find(Pid{mapping.header.pid});
+  if (it == watched_.end()) {
+    return;
+  }
+  // A compiler that makes its memory writable and executable by turns tells nothing new.
+  if (path.empty() && Contains(it->second.maps.ranges, mapping.start) &&
+      Contains(it->second.maps.ranges, mapping.end - 1)) {
+    return;
+  }
+  RecordBytes record((sizeof(mapping) + path.size() + 7) / 8);
+  std::memcpy(record.data(), &mapping, sizeof(mapping));
+  std::memcpy(reinterpret_cast<char*>(record.data()) + sizeof(mapping), path.data(), path.size());
+  Emit(record, sink);
+  it->second.maps.records.clear();  // what is read next is emitted, whatever it is
+  WantMaps(it->second);
+}
+
+void ProcessWatcher::OnMappingsLost() {
+  for (auto& [pid, watched] : watched_) {
+    WantMaps(watched);
   }
 }
 

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string_view>
 #include <unordered_map>
 
 #include "collector/base/ids.h"
@@ -29,12 +30,17 @@ class ProcessWatcher {
   void End(Pid pid, RecordSink& sink);
   // Sees every record on its way: new tasks, execs, exits, samples at unknown addresses.
   void OnRecord(const RecordView& record, RecordSink& sink);
+  // The kernel tells of a new executable mapping: passed on where it is of a process watched, and
+  // news. /proc is read soon after, since nothing tells of what has been unmapped.
+  void OnMapping(const pinfo_mapping& mapping, std::string_view path, RecordSink& sink);
+  // Some of the former were lost: every process's mappings are read again.
+  void OnMappingsLost();
   // What is due by now.
   void Tick(int64_t now_ns, RecordSink& sink);
 
  private:
   struct Watched {
-    std::vector<std::pair<uint64_t, uint64_t>> ranges;  // executable mappings
+    ExecutableMaps maps;
     int64_t next_maps_ns = 0;
     int64_t maps_interval_ns = 0;
     int64_t next_status_ns = 0;
@@ -44,6 +50,7 @@ class ProcessWatcher {
 
   void Begin(Pid pid, int64_t now_ns, RecordSink& sink);
   void ReadMaps(Pid pid, Watched& watched, int64_t now_ns, RecordSink& sink);
+  static void WantMaps(Watched& watched);
 
   int64_t status_interval_ns_;
   std::unordered_map<Pid, Watched> watched_;

@@ -13,6 +13,7 @@
 #include "collector/process/process_watcher.h"
 #include "collector/python/python_watcher.h"
 #include "collector/source/bpf_skeleton.h"
+#include "collector/source/mapping_events.h"
 
 namespace pinfo {
 namespace {
@@ -33,6 +34,7 @@ class BpfSourceImpl final : public BpfSource, private RecordSink {
         follow_children_(follow_children) {}
 
   Status OpenRings();
+  void OpenMappingEvents();
   Status Follow(Pid pid) override;
   Status AddListenPort(uint16_t port) override;
   std::vector<std::string> notes() const override;
@@ -57,6 +59,7 @@ class BpfSourceImpl final : public BpfSource, private RecordSink {
 
   LoadedSkeleton loaded_;
   std::unique_ptr<ring_buffer, RingDeleter> rings_;
+  std::unique_ptr<MappingEvents> mapping_events_;  // nullptr: /proc alone tells
   ProcessWatcher watcher_;
   PythonWatcher python_;
   std::unordered_set<Pid> followed_;
@@ -129,6 +132,18 @@ Status BpfSourceImpl::OpenRings() {
     return FailErrno("mapping the ring buffer of samples", -error);
   }
   return {};
+}
+
+// Without these events mappings are learnt from /proc alone, with a delay.
+void BpfSourceImpl::OpenMappingEvents() {
+  auto events = MappingEvents::Open();
+  if (events) {
+    mapping_events_ = std::move(*events);
+  } else {
+    loaded_.notes.push_back(
+        fmt::format("functions of libraries loaded later may be unnamed for up to 5 s: {}",
+                    events.error().message));
+  }
 }
 
 Status BpfSourceImpl::AddListenPort(uint16_t port) {
@@ -258,6 +273,13 @@ Result<size_t> BpfSourceImpl::Drain(RecordSink& sink) {
     watcher_.Follow(pid, *this);
   }
   const int result = ring_buffer__consume(rings_.get());
+  // After the kernel's records: these tell of new processes.
+  if (mapping_events_ != nullptr &&
+      !mapping_events_->Drain([this](const MappingEvent& event) {
+        watcher_.OnMapping(event.mapping, event.path, *this);
+      })) {
+    watcher_.OnMappingsLost();
+  }
   if (!stopped_) {
     const int64_t now_ns = MonotonicNs();
     watcher_.Tick(now_ns, *this);
@@ -292,6 +314,7 @@ Result<std::unique_ptr<BpfSource>> BpfSource::Open(const BpfOptions& options) {
   if (Status status = source->OpenRings(); !status) {
     return tl::unexpected(status.error());
   }
+  source->OpenMappingEvents();
   return source;
 }
 

@@ -51,14 +51,27 @@ void AddressSpace::Add(const Mapping& mapping) {
       std::lower_bound(entries_.begin(), entries_.end(), mapping.start,
                        [](const Entry& entry, uint64_t start) { return entry.start < start; });
   last_found_ = kNothingFound;
+  entries_.insert(at, {mapping.start, mapping.end, RegionFor(mapping)});
+}
+
+// A new one, or that of the same mapping before the last reset with the file it has open.
+std::shared_ptr<AddressSpace::Region> AddressSpace::RegionFor(const Mapping& mapping) const {
+  const auto old =
+      std::lower_bound(before_.begin(), before_.end(), mapping.start,
+                       [](const Entry& entry, uint64_t start) { return entry.start < start; });
+  if (old != before_.end() && old->region->mapping == mapping) {
+    return old->region;
+  }
   auto region = std::make_shared<Region>();
   region->mapping = mapping;
-  entries_.insert(at, {mapping.start, mapping.end, std::move(region)});
+  return region;
 }
 
 void AddressSpace::Apply(const pinfo_mapping& record, std::string_view path) {
   if ((record.flags & PINFO_MAPPING_RESET) != 0) {
-    Clear();
+    before_ = std::move(entries_);
+    entries_.clear();
+    last_found_ = kNothingFound;
   }
   if ((record.flags & PINFO_MAPPING_EXECUTABLE) != 0) {
     Add({.start = record.start,
@@ -78,23 +91,11 @@ Status AddressSpace::Refresh() {
   if (!mappings) {
     return tl::unexpected(std::move(mappings.error()));
   }
-  std::vector<Entry> before = std::move(entries_);
-  Clear();
+  before_ = std::move(entries_);
+  entries_.clear();
+  last_found_ = kNothingFound;
   for (const Mapping& mapping : *mappings) {
     Add(mapping);
-  }
-  last_found_ = kNothingFound;
-  // What has not changed keeps its module.
-  for (Entry& entry : entries_) {
-    const auto same = std::find_if(before.begin(), before.end(), [&](const Entry& old) {
-      return old.start == entry.start && old.end == entry.end &&
-             old.region->mapping.inode == entry.region->mapping.inode &&
-             old.region->mapping.file_offset == entry.region->mapping.file_offset &&
-             old.region->mapping.path == entry.region->mapping.path;
-    });
-    if (same != before.end()) {
-      entry.region = same->region;
-    }
   }
   return {};
 }

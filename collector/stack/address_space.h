@@ -39,6 +39,7 @@ class AddressSpace {
   void Apply(const pinfo_mapping& record, std::string_view path);
   void Clear() {
     entries_.clear();
+    before_.clear();
     last_found_ = kNothingFound;
   }
   // Replaces everything by what /proc/PID/maps says now.
@@ -86,12 +87,14 @@ class AddressSpace {
   };
 
   void Remove(uint64_t start, uint64_t end);
+  [[nodiscard]] std::shared_ptr<Region> RegionFor(const Mapping& mapping) const;
   [[nodiscard]] CodeLocation FindElsewhere(uint64_t pc) const;
 
   ModuleCache* modules_;
   Pid pid_;
   std::string root_;
   std::vector<Entry> entries_;  // sorted, without overlaps
+  std::vector<Entry> before_;   // those of before the last reset: most come back the same
   static constexpr size_t kNothingFound = SIZE_MAX;
   mutable size_t last_found_ = kNothingFound;  // an entry whose region is loaded
 };

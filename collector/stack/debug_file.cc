@@ -1,14 +1,19 @@
 #include "collector/stack/debug_file.h"
 
+#include <algorithm>
 #include <array>
 #include <filesystem>
 
+#include <lzma.h>
 #include <zlib.h>
 
 #include "collector/stack/byte_reader.h"
 
 namespace pinfo {
 namespace {
+
+// What xz may take to inflate; its strongest preset needs 65 MB, distributions use less.
+constexpr uint64_t kMaxDecoderBytes = uint64_t{96} << 20;
 
 struct DebugLink {
   std::string name;
@@ -79,6 +84,37 @@ std::unique_ptr<ElfFile> FindDebugFile(const ElfFile& file, const std::string& r
     }
   }
   return nullptr;
+}
+
+std::unique_ptr<ElfFile> ReadEmbeddedSymbols(const ElfFile& file) {
+  const ElfSection* section = file.FindSection(".gnu_debugdata");
+  if (section == nullptr) {
+    return nullptr;
+  }
+  const auto compressed = file.Contents(*section);
+  lzma_stream stream = LZMA_STREAM_INIT;
+  if (::lzma_stream_decoder(&stream, kMaxDecoderBytes, 0) != LZMA_OK) {
+    return nullptr;
+  }
+  stream.next_in = reinterpret_cast<const uint8_t*>(compressed.data());
+  stream.avail_in = compressed.size();
+  std::vector<std::byte> inflated;
+  lzma_ret result = LZMA_OK;
+  // Grows with what is there: the size is not known before, and a lie would be believed.
+  while (result == LZMA_OK && inflated.size() < kMaxEmbeddedBytes) {
+    const size_t before = inflated.size();
+    inflated.resize(std::max<size_t>(2 * before, 256 << 10));
+    stream.next_out = reinterpret_cast<uint8_t*>(inflated.data()) + before;
+    stream.avail_out = inflated.size() - before;
+    result = ::lzma_code(&stream, LZMA_FINISH);
+    inflated.resize(inflated.size() - stream.avail_out);
+  }
+  ::lzma_end(&stream);
+  if (result != LZMA_STREAM_END) {
+    return nullptr;
+  }
+  auto embedded = ElfFile::FromBytes(std::move(inflated), file.path());
+  return embedded ? std::move(*embedded) : nullptr;
 }
 
 }  // namespace pinfo

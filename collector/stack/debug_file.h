@@ -14,4 +14,11 @@ namespace pinfo {
 // file is returned (equal build ids, or the link's CRC-32); otherwise nullptr.
 std::unique_ptr<ElfFile> FindDebugFile(const ElfFile& file, const std::string& root);
 
+// The symbols of local functions that a stripped file carries in its .gnu_debugdata section, an
+// xz-compressed ELF file (GDB manual, "Debugging information in a special section"); nullptr where
+// there are none, or where they are damaged or inflate beyond kMaxEmbeddedBytes.
+std::unique_ptr<ElfFile> ReadEmbeddedSymbols(const ElfFile& file);
+
+inline constexpr size_t kMaxEmbeddedBytes = size_t{64} << 20;
+
 }  // namespace pinfo

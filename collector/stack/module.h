@@ -69,10 +69,15 @@ class Module {
 // path, or by device, inode, time and size where it has no build id.
 class ModuleCache {
  public:
-  explicit ModuleCache(std::string table_directory = TableCache::DefaultDirectory())
-      : tables_(std::move(table_directory)) {}
+  // this_boot: the processes are, or were, this machine's since it was started. Otherwise (a
+  // recording of elsewhere) nothing is asked of processes, whose numbers are others' here.
+  explicit ModuleCache(std::string table_directory = TableCache::DefaultDirectory(),
+                       bool this_boot = true)
+      : tables_(std::move(table_directory)), this_boot_(this_boot) {}
 
   // The module behind a mapping of a process with this root directory (empty: this process's own).
+  // A file replaced or deleted since is recognised by the kernel's link to it, by the build id in
+  // the process's memory, or by its inode, whichever can be had.
   // nullptr where there is no ELF file behind it or it cannot be read any more: anonymous memory, a
   // file replaced since it was mapped, an ended process.
   std::shared_ptr<Module> Load(Pid pid, const std::string& root, const Mapping& mapping);
@@ -82,7 +87,12 @@ class ModuleCache {
  private:
   using Key = std::pair<std::string, FileIdentity>;
 
+  [[nodiscard]] Result<std::unique_ptr<ElfFile>> Open(Pid pid, const std::string& root,
+                                                      const Mapping& mapping,
+                                                      const std::string& path) const;
+
   TableCache tables_;
+  bool this_boot_;
   std::map<Key, std::shared_ptr<Module>> modules_;
 };
 

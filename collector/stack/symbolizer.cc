@@ -14,6 +14,7 @@ constexpr const char* kUnknown = "[unknown]";
 constexpr const char* kJitModule = "[jit]";
 // Addresses kept; about 40 MB. Beyond it all are forgotten, and those in use come back.
 constexpr size_t kMaxCachedAddresses = 100'000;
+constexpr std::chrono::seconds kPerfMapInterval{1};
 
 std::string PlaceName(std::string_view path, uint64_t address) {
   return fmt::format("{}+{:#x}", path.substr(path.find_last_of('/') + 1), address);
@@ -51,6 +52,9 @@ Symbolizer::ModuleNames& Symbolizer::NamesOf(const Module& module) {
         names->debug_info = DebugInfo::Open(*names->debug_file);
       }
     }
+    if (const auto embedded = ReadEmbeddedSymbols(module.elf())) {
+      names->symbols.Add(*embedded);
+    }
     names->symbols.Finish();
   }
   return *names;
@@ -85,6 +89,20 @@ Symbolizer::Frames Symbolizer::FindInModule(const CodeLocation& at) {
     }
   }
   return frames;
+}
+
+uint64_t Symbolizer::CodeVersion(const AddressSpace& space) {
+  const auto found = perf_maps_.find(space.pid());
+  if (found == perf_maps_.end()) {
+    return 0;
+  }
+  ProcessMap& process = found->second;
+  const auto now = std::chrono::steady_clock::now();
+  if (process.map.size() != 0 && now - process.read_at > kPerfMapInterval) {
+    process.map.Refresh(space.pid(), space.root());
+    process.read_at = now;
+  }
+  return process.map.version();
 }
 
 Symbolizer::Frames Symbolizer::FindInPerfMap(const AddressSpace& space, uint64_t pc) {

@@ -2,6 +2,7 @@
 // in every process and run. One thread.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -30,6 +31,10 @@ class Symbolizer {
   std::span<const FrameRow> Symbolize(const AddressSpace& space, uint64_t pc,
                                       bool is_return_address);
 
+  // Changes whenever code of the process's perf map does, which is looked at once a second: names
+  // of just-in-time compiled code hold as long as this does. 0 where there is no such code.
+  uint64_t CodeVersion(const AddressSpace& space);
+
   // A process has ended, or replaced its program: its perf map is forgotten.
   void Forget(Pid pid) { perf_maps_.erase(pid); }
 
@@ -38,6 +43,7 @@ class Symbolizer {
   struct ProcessMap {
     PerfMap map;
     uint64_t misses = 0;
+    std::chrono::steady_clock::time_point read_at{};
   };
   using Frames = std::vector<FrameRow>;
 

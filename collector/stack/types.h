@@ -30,6 +30,7 @@ struct Mapping {
   uint32_t device_major = 0;
   uint32_t device_minor = 0;
   std::string path;  // as in maps: "[vdso]", "", "/usr/lib/... (deleted)"
+  friend bool operator==(const Mapping&, const Mapping&) = default;
 };
 
 struct UnwoundStack {

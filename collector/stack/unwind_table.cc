@@ -1,6 +1,7 @@
 #include "collector/stack/unwind_table.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <limits>
 #include <string_view>
@@ -100,18 +101,23 @@ bool Take(ByteReader& reader, size_t count, std::vector<T>& values) {
 
 class UnwindTable::Builder {
  public:
-  explicit Builder(const ElfFile& file) : file_(file) {}
+  Builder(const ElfFile& file, const ElfFile* debug_file)
+      : file_(file), debug_file_(debug_file) {}
 
   UnwindTable Build() {
     uint64_t address = 0;
     const auto eh_frame = ReadEhFrame(file_, address);
     auto fdes = ReadFdes({eh_frame, address, false});
-    std::vector<std::byte> debug_frame;
-    if (const ElfSection* section = file_.FindSection(".debug_frame")) {
-      debug_frame = file_.Contents(*section);
-      auto more = ReadFdes({debug_frame, section->address, true});
-      fdes.insert(fdes.end(), std::make_move_iterator(more.begin()),
-                  std::make_move_iterator(more.end()));
+    std::array<std::vector<std::byte>, 2> debug_frames;  // fdes view them
+    for (size_t i = 0; i < debug_frames.size(); ++i) {
+      const ElfFile* file = i == 0 ? &file_ : debug_file_;
+      const ElfSection* section = file == nullptr ? nullptr : file->FindSection(".debug_frame");
+      if (section != nullptr) {
+        debug_frames[i] = file->Contents(*section);
+        auto more = ReadFdes({debug_frames[i], section->address, true});
+        fdes.insert(fdes.end(), std::make_move_iterator(more.begin()),
+                    std::make_move_iterator(more.end()));
+      }
     }
     // Linkers leave entries of discarded functions behind, at address 0 or outside all code.
     std::erase_if(fdes, [&](const FrameFde& fde) { return !file_.IsExecutable(fde.start); });
@@ -175,11 +181,14 @@ class UnwindTable::Builder {
   }
 
   const ElfFile& file_;
+  const ElfFile* debug_file_;
   UnwindTable table_;
   std::unordered_map<UnwindRule, uint16_t, RuleHash> index_;
 };
 
-UnwindTable UnwindTable::Build(const ElfFile& file) { return Builder(file).Build(); }
+UnwindTable UnwindTable::Build(const ElfFile& file, const ElfFile* debug_file) {
+  return Builder(file, debug_file).Build();
+}
 
 void UnwindTable::Finish() {
   for (UnwindRule& rule : rules_) {

@@ -18,8 +18,9 @@ namespace pinfo {
 class UnwindTable {
  public:
   // From .eh_frame and .debug_frame; where both describe an address .eh_frame stands. A file
-  // without either gives an empty table.
-  static UnwindTable Build(const ElfFile& file);
+  // without either gives an empty table. debug_file, where there is one, is the separate debug file
+  // of file: stripping moves .debug_frame there.
+  static UnwindTable Build(const ElfFile& file, const ElfFile* debug_file = nullptr);
 
   // nullopt where bytes are not what ToBytes wrote, whole and undamaged, for the same key.
   static std::optional<UnwindTable> FromBytes(std::span<const std::byte> bytes, uint64_t key);

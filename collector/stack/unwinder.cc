@@ -170,9 +170,12 @@ Step StackWalk::StepByPlainRule(const UnwindRule& rule) {
   if (cfa <= sp) {
     return Step::kNoRule;
   }
-  const auto return_address =
-      ReadWord(cfa + static_cast<int64_t>(rule.saved[kSavedReturnAddress].offset));
-  if (!return_address || rule.saved[kSavedReturnAddress].kind != SavedKind::kAtCfa) {
+  const SavedRule& call = rule.saved[kSavedReturnAddress];
+  if (call.kind != SavedKind::kAtCfa) {
+    return Step::kNoRule;
+  }
+  const auto return_address = ReadWord(cfa + static_cast<int64_t>(call.offset));
+  if (!return_address) {
     return Step::kOutsideCopy;
   }
   for (uint32_t rest = rule.changed_bits() & (Bit(kSavedReturnAddress) - 1); rest != 0;

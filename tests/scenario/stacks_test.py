@@ -105,5 +105,91 @@ def node(context):
     compared(context, server, load)
 
 
+LIBRARY = """
+#include <time.h>
+static long now(void) { struct timespec t; clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+  return t.tv_sec * 1000L + t.tv_nsec / 1000000; }
+int work_in_NAME(int ms) {
+  volatile int turns = 0;
+  for (long end = now() + ms; now() < end;) for (int i = 0; i < 20000; ++i) turns = turns + 1;
+  return turns > 0;
+}
+"""
+
+
+class LoaderApp(running.PythonApp):
+    """tests/servers/loader_app.py and two libraries that take each other's place in memory."""
+
+    def prepare(self):
+        shutil.copy(running.SERVERS / "loader_app.py", self.root)
+        for name in ("first", "other"):
+            subprocess.run(["cc", "-O1", "-shared", "-fPIC", "-x", "c", "-o",
+                            str(self.root / f"lib{name}.so"), "-"],
+                           input=LIBRARY.replace("NAME", name), text=True, check=True)
+
+    def command(self):
+        return [self.python, str(self.root / "loader_app.py"), str(self.port)]
+
+
+def seconds_in(context, route):
+    """{function: total seconds} of the samples of a route."""
+    return {row["function"]: row["total_ns"] / 1e9
+            for row in context.json_lines("stats", "--route", route)
+            if not row["function"].startswith("[")}
+
+
+@scenario(seconds=90)
+def libraries_come_and_go(context):
+    """Each request's time is in the library that it loaded, never in one that was there before."""
+    observed = context.observe(LoaderApp, "--hz", "499", "--native")
+    for i in range(30):
+        traffic.send(observed.server.port, "GET", f"/{('first', 'other')[i % 2]}?ms=60")
+    observed.finish()
+    for name, wrong in (("first", "other"), ("other", "first")):
+        times = seconds_in(context, f"/{name}")
+        print(name, {key: round(value, 3) for key, value in times.items() if "work_in" in key})
+        inside = times.get(f"work_in_{name}", 0)
+        check(inside >= 0.85 * 15 * 0.060, f"{inside} s in work_in_{name}: {sorted(times)[:40]}")
+        check(f"work_in_{wrong}" not in times, f"work_in_{wrong} in requests to /{name}: {times}")
+
+
+@scenario()
+def after_exec_and_fork(context):
+    """A shell runs the server, which forks its workers: their functions have names."""
+    class Launcher(running.ThreadedServer):
+        def command(self):
+            server = " ".join(super().command())
+            return ["/bin/sh", "-c", f"while [ ! -e {self.root}/go ]; do sleep 0.05; done; "
+                                     f"{server} & child=$!; trap 'kill $child' TERM; wait; wait; "
+                                     "exit 0"]
+
+        def ready(self):
+            return True
+
+    observed = context.observe(Launcher, workers=2)
+    (observed.server.root / "go").touch()
+    running.wait_until(lambda: running.Server.ready(observed.server), 10, "the server")
+    traffic.parallel(observed.server.port,
+                     [("GET", f"/burn?ms=60&share=100&n={i}") for i in range(30)], clients=2)
+    observed.finish()
+    times = seconds_in(context, "/burn")
+    inside = sum(value for name, value in times.items() if name.startswith("burn_alpha"))
+    check(inside >= 0.8 * 30 * 0.060, f"{inside} s in burn_alpha: {times}")
+
+
+@scenario()
+def deep_recursion(context):
+    """10,000 frames: the innermost 512 are kept, and the stack is counted as not whole."""
+    observed = context.observe(running.ThreadedServer, "--hz", "499")
+    for i in range(5):
+        traffic.send(observed.server.port, "GET", f"/deep?frames=10000&ms=100&n={i}")
+    observed.finish()
+    rows = context.json_lines("stats", "--route", "/deep")
+    names = {row["function"] for row in rows}
+    check(any(name.startswith("recurse") for name in names), f"functions: {sorted(names)[:30]}")
+    totals = context.totals()
+    check(totals["samples_incomplete"] >= 30, f"stacks that are not whole: {totals}")
+
+
 if __name__ == "__main__":
     harness.main()

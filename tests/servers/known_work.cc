@@ -32,6 +32,15 @@ extern "C" __attribute__((noinline)) void burn_beta(int64_t ns) {
   }
 }
 
+extern "C" __attribute__((noinline)) void recurse(int64_t frames, int64_t ns) {
+  if (frames > 1) {
+    recurse(frames - 1, ns);
+  } else {
+    burn_alpha(ns);
+  }
+  asm volatile("");  // no tail call
+}
+
 namespace pinfo::testing {
 
 int64_t MonotonicNs() { return Now(CLOCK_MONOTONIC); }

@@ -21,3 +21,5 @@ void Burn(int64_t ms, int64_t share);
 // Spins until the calling thread has used ns nanoseconds of CPU time more.
 extern "C" void burn_alpha(int64_t ns);
 extern "C" void burn_beta(int64_t ns);
+// burn_alpha below that many frames of this function.
+extern "C" void recurse(int64_t frames, int64_t ns);

@@ -11,6 +11,7 @@
 //   /burn?ms=N&share=P     N ms of this thread's CPU time, P percent in burn_alpha, the rest in
 //                          burn_beta, in short alternating slices
 //   /echo                  the request's body back
+//   /deep?frames=N&ms=M    M ms of CPU time below N frames of recurse
 //   /bytes?n=N             N bytes
 //   /chunked?n=N&ms=M      N chunks, M milliseconds before each
 //   /status?code=C         that status, without a body where the protocol forbids one
@@ -136,6 +137,9 @@ bool Serve(int fd, const HttpRequest& request, int64_t begin_ns) {
     body = "burnt\n";
   } else if (request.path == "/echo") {
     body = request.body;
+  } else if (request.path == "/deep") {
+    recurse(request.Number("frames", 100), request.Number("ms", 1) * 1'000'000);
+    body = "back\n";
   } else if (request.path == "/bytes") {
     body.assign(static_cast<size_t>(request.Number("n", 1)), 'x');
   } else if (request.path == "/status") {

@@ -1,4 +1,5 @@
 // ELF files, their unwind tables and the cache of these, with whole and with damaged files.
+#include <chrono>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -7,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "collector/stack/debug_file.h"
 #include "collector/stack/elf_file.h"
 #include "collector/stack/root_open.h"
 #include "collector/stack/symbol_table.h"
@@ -163,6 +165,102 @@ TEST_F(ElfTest, TablesSurviveTheCache) {
   std::fstream(path, std::ios::in | std::ios::out).seekp(1000) << 'x';
   EXPECT_EQ(cache.Get(**file).ToBytes(0), built.ToBytes(0));
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(path.parent_path()), {}), 1);
+}
+
+TEST_F(ElfTest, ACachedFileThatOthersMayWriteIsNotBelieved) {
+  const auto file = ElfFile::Open("", kLibc);
+  ASSERT_TRUE(file);
+  const auto path = directory_ / ((*file)->build_id() + ".unwind");
+  const TableCache cache(directory_.string());
+  const size_t rows = cache.Get(**file).row_count();
+  ASSERT_EQ(::chmod(path.c_str(), 0666), 0);
+  EXPECT_EQ(cache.Get(**file).row_count(), rows);
+  struct stat info {};
+  ASSERT_EQ(::stat(path.c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777, 0600u);  // written anew
+  if (::geteuid() == 0) {
+    ASSERT_EQ(::chown(path.c_str(), 12345, 12345), 0);
+    EXPECT_EQ(cache.Get(**file).row_count(), rows);
+    ASSERT_EQ(::stat(path.c_str(), &info), 0);
+    EXPECT_EQ(info.st_uid, 0u);
+  }
+  // A link is not followed: it would lead to a file of somebody's choice.
+  std::filesystem::rename(path, directory_ / "elsewhere");
+  std::filesystem::create_symlink(directory_ / "elsewhere", path);
+  EXPECT_EQ(cache.Get(**file).row_count(), rows);
+  EXPECT_FALSE(std::filesystem::is_symlink(path));
+}
+
+TEST_F(ElfTest, ADirectoryThatOthersMayWriteIsNoCache) {
+  const auto file = ElfFile::Open("", kLibc);
+  ASSERT_TRUE(file);
+  ASSERT_EQ(::chmod(directory_.c_str(), 0777), 0);
+  EXPECT_GT(TableCache(directory_.string()).Get(**file).row_count(), 1000u);
+  EXPECT_TRUE(std::filesystem::is_empty(directory_));
+}
+
+TEST_F(ElfTest, AnotherFileOfTheSameBuildIdHasItsOwnTable) {
+  auto bytes = ReadFile(kLibc);
+  const auto file = ElfFile::FromBytes(bytes, "libc");
+  const TableCache cache(directory_.string());
+  const auto key_of = [](const UnwindTable& table) { return table.ToBytes(0); };
+  const auto table = key_of(cache.Get(**file));
+  const ElfSection& frames = *(*file)->FindSection(".eh_frame");
+  // A rule in the middle becomes another: same size, same place, same build id.
+  for (uint64_t at = frames.size / 2; at < frames.size / 2 + 4096; ++at) {
+    bytes[frames.file_offset + at] = std::byte{0};
+  }
+  const auto forged = ElfFile::FromBytes(bytes, "libc");
+  ASSERT_EQ((*forged)->build_id(), (*file)->build_id());
+  EXPECT_EQ(key_of(cache.Get(**forged)), key_of(UnwindTable::Build(**forged)));
+  EXPECT_NE(key_of(UnwindTable::Build(**forged)), table);
+  EXPECT_EQ(key_of(cache.Get(**file)), table);
+}
+
+TEST_F(ElfTest, TheCacheStaysBelowItsSizeAndForgetsTheLongestUnused) {
+  const auto file = ElfFile::Open("", kLibc);
+  ASSERT_TRUE(file);
+  const auto make = [&](const std::string& name, size_t size, int days) {
+    std::ofstream(directory_ / name) << std::string(size, 'x');
+    std::filesystem::last_write_time(
+        directory_ / name, std::filesystem::file_time_type::clock::now() - std::chrono::hours(24 * days));
+  };
+  make("old.unwind", 900'000, 30);
+  make("recent.unwind", 100'000, 1);
+  make("killed.unwind.0123456789abcdef", 10, 2);
+  make("unrelated", 2'000'000, 90);
+  const TableCache cache(directory_.string(), 1'000'000);
+  EXPECT_GT(cache.Get(**file).row_count(), 1000u);
+  EXPECT_FALSE(std::filesystem::exists(directory_ / "old.unwind"));
+  EXPECT_FALSE(std::filesystem::exists(directory_ / "killed.unwind.0123456789abcdef"));
+  EXPECT_TRUE(std::filesystem::exists(directory_ / "recent.unwind"));
+  EXPECT_TRUE(std::filesystem::exists(directory_ / "unrelated"));
+  EXPECT_TRUE(std::filesystem::exists(directory_ / ((*file)->build_id() + ".unwind")));
+}
+
+TEST_F(ElfTest, DebugFrameWhereEhFrameIsMissing) {
+  const auto whole = ElfFile::Open("", PINFO_DEBUG_FRAME_FIXTURE);
+  const auto stripped = ElfFile::Open("", PINFO_STRIPPED_DEBUG_FRAME);
+  ASSERT_TRUE(whole && stripped);
+  ASSERT_NE((*whole)->FindSection(".debug_frame"), nullptr);
+  ASSERT_EQ((*stripped)->FindSection(".debug_frame"), nullptr);
+  SymbolTable symbols;
+  symbols.Add(**whole);
+  symbols.Finish();
+  const ElfSection& text = *(*whole)->FindSection(".text");
+  uint64_t start = text.address;
+  while (start < text.address + text.size &&
+         !(symbols.Find(start) && symbols.Find(start)->name == "debug_frame_calls")) {
+    ++start;
+  }
+  ASSERT_LT(start, text.address + text.size);
+  const UnwindTable table = UnwindTable::Build(**whole);
+  ASSERT_NE(table.Find(start), nullptr);
+  EXPECT_EQ(table.Find(start)->cfa, CfaKind::kRegister);
+  EXPECT_EQ(UnwindTable::Build(**stripped).Find(start), nullptr);
+  const auto debug = FindDebugFile(**stripped, "");
+  ASSERT_NE(debug, nullptr);
+  EXPECT_EQ(UnwindTable::Build(**stripped, debug.get()).ToBytes(0), table.ToBytes(0));
 }
 
 TEST_F(ElfTest, ACacheThatCannotBeWrittenIsNone) {

@@ -35,6 +35,11 @@ Lines ExpectedLines() { return lines; }
 asm(R"(
   .text
   .balign 16
+  .type fixture_local, @function
+fixture_local:
+  .skip 15, 0x90
+  ret
+  .size fixture_local, .-fixture_local
   .globl fixture_measured
   .type fixture_measured, @function
 fixture_measured:

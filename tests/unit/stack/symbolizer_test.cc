@@ -1,9 +1,15 @@
 #include "collector/stack/symbolizer.h"
 
+#include <algorithm>
+#include <chrono>
 #include <cstdlib>
+#include <cstring>
+#include <filesystem>
 #include <fstream>
+#include <iterator>
 
 #include <dlfcn.h>
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/auxv.h>
@@ -13,6 +19,7 @@
 #include "collector/stack/debug_file.h"
 #include "collector/stack/debug_info.h"
 #include "collector/stack/demangle.h"
+#include "collector/stack/proc_maps.h"
 #include "collector/stack/symbol_table.h"
 #include "tests/unit/stack/fixture.h"
 
@@ -150,6 +157,55 @@ TEST_F(SymbolizerTest, JitCodeIsNamedByThePerfMap) {
   ::rmdir(root);
 }
 
+class PerfMapFileTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    ASSERT_NE(::mkdtemp(root_), nullptr);
+    ASSERT_EQ(::mkdir((std::string(root_) + "/tmp").c_str(), 0700), 0);
+    std::ofstream(Path()) << "1000 100 compiled\n";
+  }
+  void TearDown() override { std::filesystem::remove_all(root_); }
+  [[nodiscard]] std::string Path() const {
+    return std::string(root_) + "/tmp/perf-" + std::to_string(::getpid()) + ".map";
+  }
+  [[nodiscard]] bool IsBelieved() const {
+    PerfMap map;
+    map.Refresh(Pid{static_cast<uint32_t>(::getpid())}, root_);
+    return map.Find(0x1000).has_value();
+  }
+  char root_[32] = "/tmp/pinfo-perfmap-XXXXXX";
+};
+
+TEST_F(PerfMapFileTest, OneOfTheProcessIsRead) { EXPECT_TRUE(IsBelieved()); }
+
+TEST_F(PerfMapFileTest, OneFromBeforeTheProcessIsAnothers) {
+  std::filesystem::last_write_time(
+      Path(), std::filesystem::file_time_type::clock::now() - std::chrono::hours(24 * 365));
+  EXPECT_FALSE(IsBelieved());
+}
+
+TEST_F(PerfMapFileTest, OneOfAnotherUserIsNotBelieved) {
+  if (::geteuid() != 0) {
+    GTEST_SKIP() << "only root can give a file away";
+  }
+  ASSERT_EQ(::chown(Path().c_str(), 12345, 12345), 0);
+  EXPECT_FALSE(IsBelieved());
+}
+
+TEST(PerfMapTest, BeyondItsLimitNewCodeHasNoNameAndOldCodeNoWrongOne) {
+  PerfMap map;
+  const std::string long_name(1000, 'n');
+  size_t added = 0;
+  for (uint64_t at = 0; map.size() == added; ++at) {
+    map.Add(fmt::format("{:x} 10 {}\n", 0x100000 + at * 0x10, long_name));
+    ++added;
+  }
+  EXPECT_LE(map.size(), PerfMap::kMaxTextBytes / long_name.size());
+  EXPECT_EQ(map.Find(0x100000), long_name);
+  map.Add("ffff8 10 " + long_name + "x\n");  // overlaps the first, and fits in its place
+  EXPECT_FALSE(map.Find(0x10000f));
+}
+
 TEST(DebugFileTest, AStrippedFileFindsItsDebugFile) {
   auto stripped = ElfFile::Open("", PINFO_STRIPPED_FIXTURE);
   ASSERT_TRUE(stripped) << stripped.error().message;
@@ -159,6 +215,80 @@ TEST(DebugFileTest, AStrippedFileFindsItsDebugFile) {
   ASSERT_NE(debug, nullptr);
   EXPECT_NE(debug->FindSection(".symtab"), nullptr);
   EXPECT_NE(DebugInfo::Open(*debug), nullptr);
+}
+
+TEST(DebugFileTest, EmbeddedSymbolsNameLocalFunctions) {
+  auto file = ElfFile::Open("", PINFO_EMBEDDED_FIXTURE);
+  ASSERT_TRUE(file) << file.error().message;
+  ASSERT_EQ((*file)->FindSection(".symtab"), nullptr);
+  SymbolTable exported;
+  exported.Add(**file);
+  exported.Finish();
+  const auto embedded = ReadEmbeddedSymbols(**file);
+  ASSERT_NE(embedded, nullptr);
+  SymbolTable all;
+  all.Add(**file);
+  all.Add(*embedded);
+  all.Finish();
+  const ElfSection& text = *(*file)->FindSection(".text");
+  size_t more = 0;
+  bool found = false;
+  for (uint64_t at = text.address; at < text.address + text.size; ++at) {
+    more += all.Find(at) && !exported.Find(at) ? 1 : 0;
+    found = found || (all.Find(at) && all.Find(at)->name == "fixture_local");
+  }
+  EXPECT_GT(more, 0u);
+  EXPECT_TRUE(found);
+}
+
+TEST(DebugFileTest, DamagedEmbeddedSymbolsAreNone) {
+  std::ifstream in(PINFO_EMBEDDED_FIXTURE, std::ios::binary);
+  const std::string text((std::istreambuf_iterator<char>(in)), {});
+  std::vector<std::byte> bytes(text.size());
+  std::memcpy(bytes.data(), text.data(), text.size());
+  const auto file = ElfFile::FromBytes(bytes, "embedded");
+  ASSERT_NE(ReadEmbeddedSymbols(**file), nullptr);
+  const ElfSection& section = *(*file)->FindSection(".gnu_debugdata");
+  for (uint64_t at = 0; at + 8 < section.size; at += section.size / 50 + 1) {
+    auto damaged = bytes;
+    for (uint64_t i = 0; i < 8; ++i) {
+      damaged[section.file_offset + at + i] ^= std::byte{0xa5};
+    }
+    EXPECT_EQ(ReadEmbeddedSymbols(**ElfFile::FromBytes(damaged, "damaged")), nullptr) << at;
+  }
+}
+
+TEST(ReplacedFileTest, OnlyTheFileOfTheMappedBuildIdIsRead) {
+  char directory[] = "/tmp/pinfo-replaced-XXXXXX";
+  ASSERT_NE(::mkdtemp(directory), nullptr);
+  const std::filesystem::path path = std::filesystem::path(directory) / "library.so";
+  std::filesystem::copy_file(PINFO_FIXTURE, path);
+  void* handle = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+  ASSERT_NE(handle, nullptr) << ::dlerror();
+  const Pid self{static_cast<uint32_t>(::getpid())};
+  const auto mappings = ReadProcMaps(self);
+  ASSERT_TRUE(mappings);
+  const auto mapped = std::find_if(mappings->begin(), mappings->end(),
+                                   [&](const Mapping& each) { return each.path == path.string(); });
+  ASSERT_NE(mapped, mappings->end());
+  // The kernel's link needs the mapping's very bounds, and root: a part has to do by the path.
+  Mapping part = *mapped;
+  part.end -= 4096;
+  const auto is_read = [&] { return ModuleCache("").Load(self, "", part) != nullptr; };
+  EXPECT_TRUE(is_read());
+  const auto replace_by = [&](const char* other) {
+    const std::filesystem::path next = path.string() + ".new";
+    std::filesystem::copy_file(other, next);
+    std::filesystem::rename(next, path);
+  };
+  replace_by("/lib/x86_64-linux-gnu/libm.so.6");
+  EXPECT_FALSE(is_read());
+  replace_by(PINFO_FIXTURE);  // as a package that is installed again
+  EXPECT_TRUE(is_read());
+  std::filesystem::remove(path);
+  EXPECT_FALSE(is_read());
+  ::dlclose(handle);
+  std::filesystem::remove_all(directory);
 }
 
 TEST(DemangleTest, KnowsCxxAndRust) {

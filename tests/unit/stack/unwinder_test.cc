@@ -1,6 +1,7 @@
 // The table walk against libunwind, on real stacks.
 #include "collector/stack/unwinder.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <functional>
@@ -16,6 +17,8 @@
 
 #include "collector/stack/libunwind_unwinder.h"
 #include "tests/unit/stack/capture.h"
+
+extern "C" void debug_frame_calls(void (*back)());
 
 namespace pinfo {
 namespace {
@@ -81,6 +84,18 @@ TEST_F(SelfUnwindTest, OutOfASignalHandler) {
   ::raise(SIGUSR1);
   ::sigaction(SIGUSR1, &before, nullptr);
   ExpectAgreement(stack, 6);
+}
+
+TEST_F(SelfUnwindTest, ThroughAFunctionWithDebugFrameAlone) {
+  CapturedStack stack;
+  g_stack = &stack;
+  debug_frame_calls([] { *g_stack = CaptureSelf(); });
+  // libunwind does not look for .debug_frame here.
+  const UnwoundStack walked = unwinder_.Unwind(SpaceOf(modules_, ::getpid()), stack.View());
+  EXPECT_EQ(walked.end, StackEnd::kComplete);
+  const auto calls = reinterpret_cast<uint64_t>(&debug_frame_calls);
+  EXPECT_TRUE(std::any_of(walked.pcs.begin(), walked.pcs.end(),
+                          [&](uint64_t pc) { return pc - calls < 100; }));
 }
 
 TEST_F(SelfUnwindTest, OfAThread) {
