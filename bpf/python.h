@@ -15,9 +15,6 @@
 /* Beyond every offset of the layout, and a mask that keeps them there for the verifier. */
 #define PYTHON_WINDOW_MASK 255
 
-/* enum _frameowner, FRAME_OWNED_BY_CSTACK (Include/internal/pycore_frame.h, 3.12 and 3.13) */
-enum { PYTHON_OWNED_BY_C_STACK = 3 };
-
 /* One object of the interpreter, copied; too large for the stack. */
 struct python_window {
   pinfo_u8 bytes[PYTHON_WINDOW_MASK + 1 + 8];
@@ -126,7 +123,7 @@ static __always_inline bool python_is_entry(const struct pinfo_python_layout *la
     return true;
   if (layout->entry_kind == PINFO_PYTHON_ENTRY_FLAG)
     return python_byte(window, layout->frame_entry) != 0;
-  return python_byte(window, layout->frame_entry) == PYTHON_OWNED_BY_C_STACK;
+  return python_byte(window, layout->frame_entry) == PINFO_PYTHON_OWNED_BY_C_STACK;
 }
 
 /* Writes the running thread's frames, innermost first, and returns how many. */
@@ -147,7 +144,7 @@ static __always_inline pinfo_u16 copy_python_frames(struct pinfo_python_frame *t
 
     if (!frame || bpf_probe_read_user(window->bytes, frame_bytes, (void *)frame))
       break;
-    code = python_word(window, layout->frame_code);
+    code = python_word(window, layout->frame_code) & ~PINFO_PYTHON_TAG_BITS;
     entry = python_is_entry(layout, window);
     if (entry && layout->entry_kind == PINFO_PYTHON_ENTRY_MARKER)
       code = 0;

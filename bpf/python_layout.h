@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0 */
 /*
- * Where CPython keeps a thread's frames: filled by the collector per process, followed by the
- * sampling program. All offsets are in bytes, from the start of the object they are in.
- * collector/python/layout.cc has the figures of each version and their sources.
+ * Where CPython keeps a thread's frames: filled per process by the collector or the preload shim,
+ * followed by the sampling program or the shim's handler. All offsets are in bytes, from the start
+ * of the object they are in. python_versions.h has the figures of each version and their sources.
  *
- * C on wire.h alone, for bpf/ and collector/.
+ * C on wire.h alone, for bpf/, preload/ and collector/.
  */
 #ifndef PINFO_BPF_PYTHON_LAYOUT_H
 #define PINFO_BPF_PYTHON_LAYOUT_H
@@ -24,6 +24,11 @@ enum pinfo_python_instruction_kind {
   PINFO_PYTHON_INSTRUCTION_UNITS = 1,   /* int, index of a two-byte unit (3.10) */
   PINFO_PYTHON_INSTRUCTION_POINTER = 2, /* pointer into the code object (3.11) */
 };
+
+/* enum _frameowner: FRAME_OWNED_BY_CSTACK of 3.12 and 3.13, FRAME_OWNED_BY_INTERPRETER of 3.14. */
+#define PINFO_PYTHON_OWNED_BY_C_STACK 3
+/* A _PyStackRef's (3.14): not part of the address. Zero in plain pointers. */
+#define PINFO_PYTHON_TAG_BITS 3ull
 
 /* No _PyCFrame lies between a thread's state and its frame. */
 #define PINFO_PYTHON_NO_CFRAME 0xffff

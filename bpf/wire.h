@@ -41,6 +41,8 @@ enum pinfo_record_type {
   PINFO_RECORD_STATUS = 10,  /* struct pinfo_status: /proc figures of a process at one moment */
   PINFO_RECORD_LOSS = 11,    /* struct pinfo_loss */
   PINFO_RECORD_PYTHON_CODE = 12, /* struct pinfo_python_code + names and line table */
+  PINFO_RECORD_PYTHON = 13,      /* struct pinfo_python: a preloaded process runs Python */
+  PINFO_RECORD_EXACT = 14,       /* struct pinfo_exact + functions + edges */
 };
 
 /* Every record begins with this. size counts the header and the payload, without alignment. */
@@ -176,8 +178,8 @@ struct pinfo_python_frame {
   pinfo_u32 instruction; /* offset in the bytecode, in bytes, and PINFO_PYTHON_ENTRY */
 };
 
-/* What a code object of header.pid is, from before the first sample that has it. Payload: file and
- * qualified name (before 3.11: name) in UTF-8, each followed by a zero byte, then the line table as
+/* What a code object of header.pid is, from before the first sample that has it; of exact profiles
+ * also what a C function is: file "~" and its name as cProfile has it. Payload: file and qualified name (before 3.11: name) in UTF-8, each followed by a zero byte, then the line table as
  * the interpreter has it (docs/formats.md). header.time_ns is that of the sample or a little
  * before. */
 struct pinfo_python_code {
@@ -190,6 +192,76 @@ struct pinfo_python_code {
   pinfo_u16 version; /* 0x030b for 3.11 */
   pinfo_u16 reserved;
   pinfo_u32 reserved2;
+};
+
+enum pinfo_python_state {
+  PINFO_PYTHON_WALKED = 0,          /* samples carry its frames */
+  PINFO_PYTHON_UNKNOWN_VERSION = 1, /* else: native frames only */
+  PINFO_PYTHON_FREE_THREADED = 2,
+  PINFO_PYTHON_UNREADABLE = 3, /* its description makes no sense */
+  PINFO_PYTHON_FORBIDDEN = 4,  /* the process may not read its own memory by system call */
+};
+
+/* The interpreter that the shim has found in its process; once. */
+struct pinfo_python {
+  struct pinfo_header header;
+  pinfo_u16 version; /* as in pinfo_python_code; 0 where unknown */
+  pinfo_u8 state;    /* enum pinfo_python_state */
+  pinfo_u8 reserved;
+  pinfo_u32 reserved2;
+};
+
+enum pinfo_exact_state {
+  PINFO_EXACT_BEGUN = 0,   /* the turn's exact profile has begun: another record follows */
+  PINFO_EXACT_SO_FAR = 1,  /* a profile that may be replaced by a later, larger one */
+  PINFO_EXACT_WHOLE = 2,   /* the profile; none follows */
+  PINFO_EXACT_FOREIGN = 3, /* declined: the application has a profile function of its own */
+  PINFO_EXACT_SHARED = 4,  /* given up: its thread turned to another request before it answered */
+  PINFO_EXACT_SWITCHED = 5,    /* given up: the thread's calls did not nest (greenlets) */
+  PINFO_EXACT_UNAVAILABLE = 6, /* declined: no interpreter or thread that could be profiled */
+};
+
+/* An exact profile of the Python calls on one thread between the first byte of a turn that it
+ * received and the last byte that it sent, or one part of it: functions, then edges. Their indexes
+ * count through all parts; every part of a profile has the same serial and totals. No payload but
+ * in states SO_FAR and WHOLE. */
+struct pinfo_exact {
+  struct pinfo_header header;
+  pinfo_u64 connection;
+  pinfo_u64 start_ns; /* counting began */
+  pinfo_u64 end_ns;   /* of what is counted */
+  pinfo_u64 uncounted_calls; /* no room in the tables: in their callers' own time */
+  pinfo_u32 turn;
+  pinfo_u32 serial; /* of the profile on its thread */
+  pinfo_u32 first_function;
+  pinfo_u32 functions; /* in this part */
+  pinfo_u32 first_edge;
+  pinfo_u32 edges;         /* in this part */
+  pinfo_u32 all_functions; /* of the whole profile */
+  pinfo_u32 all_edges;
+  pinfo_u8 state; /* enum pinfo_exact_state */
+  pinfo_u8 reserved[7];
+};
+
+/* calls: all; primitive_calls: those that did not recur. self_ns: without what it called; total_ns:
+ * with it, recursion counted once. code and identity as in pinfo_python_code. */
+struct pinfo_exact_function {
+  pinfo_u64 code;
+  pinfo_u32 identity;
+  pinfo_u32 calls;
+  pinfo_u32 primitive_calls;
+  pinfo_u32 reserved;
+  pinfo_u64 self_ns;
+  pinfo_u64 total_ns;
+};
+
+struct pinfo_exact_edge {
+  pinfo_u32 caller; /* indexes of functions */
+  pinfo_u32 callee;
+  pinfo_u32 calls;
+  pinfo_u32 primitive_calls;
+  pinfo_u64 self_ns;
+  pinfo_u64 total_ns;
 };
 
 /* header names the new task; pid == tid for a new process. */
@@ -266,7 +338,10 @@ enum pinfo_loss_kind {
   PINFO_LOSS_MALFORMED = 7,      /* the collector could not decode a record */
   PINFO_LOSS_DAMAGED_RING = 8,   /* bytes skipped in a damaged ring or recording */
   PINFO_LOSS_PROFILE_RATE = 9,   /* a request not profiled: the profile rate was used up */
-  PINFO_LOSS_KIND_COUNT = 10,
+  PINFO_LOSS_RING_EXACT = 10,    /* ring full: an exact profile */
+  PINFO_LOSS_EXACT_DECLINED = 11, /* a request without the exact profile that was asked for */
+  PINFO_LOSS_EXACT_CALLS = 12,    /* calls for which an exact profile had no room */
+  PINFO_LOSS_KIND_COUNT = 13,
 };
 
 /* Emitted by sources when a counter has grown. count is the increase since the last record. */
@@ -297,5 +372,9 @@ PINFO_ASSERT_SIZE(struct pinfo_status, 88);
 PINFO_ASSERT_SIZE(struct pinfo_loss, 40);
 PINFO_ASSERT_SIZE(struct pinfo_python_frame, 16);
 PINFO_ASSERT_SIZE(struct pinfo_python_code, 56);
+PINFO_ASSERT_SIZE(struct pinfo_python, 32);
+PINFO_ASSERT_SIZE(struct pinfo_exact, 96);
+PINFO_ASSERT_SIZE(struct pinfo_exact_function, 40);
+PINFO_ASSERT_SIZE(struct pinfo_exact_edge, 32);
 
 #endif /* PINFO_BPF_WIRE_H */

@@ -28,9 +28,14 @@ void OnStopSignal(int) {
   }
 }
 
+// One in N is counted in the server then, for each process on its own.
+bool SelectsExact(const CaptureOptions& options) {
+  return options.exact && options.profile.starts_with("1/");
+}
+
 Result<std::function<bool(const ServedRequest&)>> MakeProfileRule(const CaptureOptions& options) {
   Result<ProfileRule> rule = ProfileRule::Parse(
-      options.profile,
+      SelectsExact(options) ? "all" : options.profile,
       {.match = options.match, .exclude = options.exclude, .skip_header = options.skip_header});
   if (!rule) {
     return tl::unexpected(rule.error());
@@ -67,6 +72,9 @@ void PrintSummary(const PipelineSummary& summary, const GlobalOptions& global) {
   const SessionRow& session = summary.session;
   if (!global.quiet) {
     Tell("pinfo: {}, {} profiled", Count(session.requests_seen, "request"), summary.profiled);
+    if (summary.exact != 0) {
+      Tell(" ({} of them exactly)", summary.exact);
+    }
     if (summary.rows_not_stored != 0) {
       Tell(", {} not stored", summary.rows_not_stored);
     }
@@ -89,6 +97,9 @@ void PrintSummary(const PipelineSummary& summary, const GlobalOptions& global) {
   // Losses are told even where progress is not wanted.
   for (const std::string& line : DescribeLosses(session.lost)) {
     Tell("pinfo: {}\n", line);
+  }
+  for (const std::string& note : summary.notes) {
+    Tell("pinfo: {}\n", note);
   }
   if (!summary.stats_file_error.empty()) {
     Tell("pinfo: {}\n", summary.stats_file_error);
@@ -155,6 +166,7 @@ Result<PreparedCapture> PrepareCapture(const CaptureOptions& options, const Glob
     pipeline.duration_ns = *duration;
   }
   pipeline.live = live;
+  pipeline.exact_selects = SelectsExact(options);
   pipeline.turns = !options.no_turns;
   pipeline.native_python = options.native;
   pipeline.profiles_per_second = options.profile_rate;

@@ -30,6 +30,7 @@ struct CaptureOptions {
   double row_rate = 2'000;
   bool no_turns = false;
   bool native = false;
+  bool exact = false;
 };
 
 // Adds the options to a subcommand. with_record: also --record.

@@ -148,6 +148,16 @@ class RunSource : public Source {
   std::optional<int> status_;  // as wait(2) gives it
 };
 
+// What can be told when a request's head has been read is decided in the server: the rest is
+// profiled and thrown away here.
+void AddExactVariables(const CaptureOptions& options,
+                       std::vector<std::pair<std::string, std::string>>& variables) {
+  variables.emplace_back("PINFO_EXACT",
+                         options.profile.starts_with("1/") ? options.profile : "all");
+  variables.emplace_back("PINFO_EXACT_MATCH", fmt::format("{}", fmt::join(options.match, "\n")));
+  variables.emplace_back("PINFO_EXACT_EXCLUDE", fmt::format("{}", fmt::join(options.exclude, "\n")));
+}
+
 Status Run(const RunOptions& options, const GlobalOptions& global) {
   Result<std::string> library = FindPreloadLibrary();
   if (!library) {
@@ -174,11 +184,15 @@ Status Run(const RunOptions& options, const GlobalOptions& global) {
   if (!rings) {
     return tl::unexpected(rings.error());
   }
-  Result<pid_t> child = Launch(*path, options.command,
-                               {{"LD_PRELOAD", PrependPreload(*library, std::getenv("LD_PRELOAD"))},
-                                {"PINFO_RING_DIR", directory->path()},
-                                {"PINFO_RING_BYTES", std::to_string(options.ring_mb << 20)},
-                                {"PINFO_HZ", std::to_string(options.hz)}});
+  std::vector<std::pair<std::string, std::string>> variables = {
+      {"LD_PRELOAD", PrependPreload(*library, std::getenv("LD_PRELOAD"))},
+      {"PINFO_RING_DIR", directory->path()},
+      {"PINFO_RING_BYTES", std::to_string(options.ring_mb << 20)},
+      {"PINFO_HZ", std::to_string(options.hz)}};
+  if (options.capture.exact) {
+    AddExactVariables(options.capture, variables);
+  }
+  Result<pid_t> child = Launch(*path, options.command, variables);
   if (!child) {
     return tl::unexpected(child.error());
   }
@@ -210,6 +224,10 @@ void RegisterRun(CLI::App& app, const GlobalOptions& global) {
   command->add_option("--ring-mb", options->ring_mb, "Size of the ring of each process")
       ->check(CLI::IsMember({1, 2, 4, 8, 16, 32, 64, 128, 256, 512}))
       ->capture_default_str();
+  command->add_flag("--exact", options->capture.exact,
+                    "Profile Python requests with true call counts and times, as cProfile does: "
+                    "costs as much as that, of every request that --profile, --match and --exclude "
+                    "cannot leave out by its first line");
   AddCaptureOptions(*command, options->capture, /*with_record=*/true);
   command->add_option("command", options->command, "The command and its arguments, after --")
       ->required();

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "preload/describe.h"
+#include "preload/exact.h"
 #include "preload/sampler.h"
 #include "preload/writer.h"
 
@@ -119,6 +120,8 @@ void pinfo_received(struct pinfo_connection* connection, int fd, const struct io
     captured = PINFO_TURN_CAPTURE_LIMIT - turn->captured;
   turn->captured += (pinfo_u32)captured;
   emit_received(connection, thread->tid, data, count, n, captured);
+  if (pinfo_exact_wanted && (todo & PINFO_TURN_BEGAN))
+    pinfo_exact_turn_began(connection, thread, data, count, n);
 }
 
 /* Gets the caller's pending response into its hands, empty or of this turn. */
@@ -170,6 +173,7 @@ void pinfo_sent(struct pinfo_connection* connection, const struct iovec* data, i
   if (thread == NULL || !pinfo_recording()) return;
   struct pinfo_turn* turn = &connection->turn;
   const unsigned todo = pinfo_turn_send(turn, pinfo_now(), n);
+  if (pinfo_exact_wanted) pinfo_exact_turn_sent(connection, thread);
   if (turn->number == 0 || !hold_pending(connection, thread)) return;
   struct pinfo_response* response = &thread->pending;
   response->header.tid = thread->tid;
@@ -208,6 +212,7 @@ void pinfo_connection_ended(struct pinfo_connection* connection) {
   const struct pinfo_turn* turn = &connection->turn;
   struct pinfo_thread* thread = pinfo_thread_self();
   if (turn->number == 0 || thread == NULL || !pinfo_recording()) return;
+  if (pinfo_exact_wanted) pinfo_exact_turn_ended(connection, thread);
   if (thread->connection == turn->connection) thread->connection = 0;
   if (emit_with_end(connection, connection->responder)) return;
   const struct pinfo_slot slot =
@@ -229,6 +234,7 @@ struct pinfo_wait_state pinfo_wait_begins(enum pinfo_wait kind) {
   if (thread == NULL) return wait;
   wait.interrupted = thread->interrupted_waits;
   if (!pinfo_recording()) return wait;
+  if (kind == PINFO_WAIT_FOR_EVENTS && thread->exact != NULL) pinfo_exact_turned_away(thread);
   pinfo_emit_pending(thread);
   if (kind == PINFO_WAIT_FOR_EVENTS || thread->answered) thread->connection = 0;
   if (thread->connection != 0) wait.began_ns = pinfo_now();

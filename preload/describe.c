@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "preload/process.h"
+#include "preload/python.h"
 #include "preload/writer.h"
 
 #define PINFO_MAPPINGS_WATCH_NS 1000000000u
@@ -192,5 +193,6 @@ void pinfo_describe_mappings_again(pinfo_u64 now) {
     __atomic_compare_exchange_n(&pinfo_mappings_changed_ns, &changed, 0, 0, __ATOMIC_RELAXED,
                                 __ATOMIC_RELAXED);
   pinfo_describe_mappings();
+  pinfo_python_look();
   __atomic_store_n(&mappings_busy, 0, __ATOMIC_RELEASE);
 }

@@ -20,6 +20,7 @@ struct pinfo_connection {
   struct pinfo_turn turn;
   struct pinfo_connection* next_free;
   struct pinfo_thread* responder; /* who holds the pending response; may be out of date */
+  struct pinfo_thread* exact_owner; /* of --exact: began the turn that is not answered yet */
   pinfo_u32 references;           /* descriptors */
   int in_use;
   pinfo_u8 described; /* the addresses below are filled in */

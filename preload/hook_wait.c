@@ -11,6 +11,7 @@
 #include <limits.h>
 
 #include "preload/capture.h"
+#include "preload/exact.h"
 #include "preload/real.h"
 
 static struct timespec time_left(const struct timespec* whole, pinfo_u64 since) {
@@ -230,6 +231,7 @@ PINFO_EXPORT int sem_wait(sem_t* semaphore) {
     errno = ENOSYS;
     return -1;
   }
+  if (pinfo_exact_wanted) pinfo_exact_waits();
   PINFO_WAIT(PINFO_WAIT_WITHIN, pinfo_real.p_sem_wait(semaphore), (void)since);
 }
 
@@ -238,5 +240,6 @@ PINFO_EXPORT int sem_timedwait(sem_t* restrict semaphore, const struct timespec*
     errno = ENOSYS;
     return -1;
   }
+  if (pinfo_exact_wanted) pinfo_exact_waits();
   PINFO_WAIT(PINFO_WAIT_WITHIN, pinfo_real.p_sem_timedwait(semaphore, until), (void)since);
 }

@@ -9,7 +9,9 @@
 
 #include "preload/capture.h"
 #include "preload/describe.h"
+#include "preload/exact.h"
 #include "preload/fd_table.h"
+#include "preload/python.h"
 #include "preload/real.h"
 #include "preload/sampler.h"
 #include "preload/thread.h"
@@ -125,6 +127,7 @@ void pinfo_process_start_recording(void) {
     pinfo_describe_task(pinfo_process.pid, pinfo_process.parent_pid, pinfo_process.parent_tid);
   pinfo_describe_process();
   pinfo_describe_mappings();
+  pinfo_python_look();
   __atomic_store_n(&pinfo_process.recording, PINFO_RECORDING, __ATOMIC_RELEASE);
   pinfo_sampler_start();
 }
@@ -162,6 +165,7 @@ __attribute__((constructor)) static void pinfo_begin(int argc, char** argv, char
   pinfo_process.main_stack_low =
       (unsigned char*)argv -
       (stack.rlim_cur < PINFO_MAIN_STACK_REACH ? stack.rlim_cur : PINFO_MAIN_STACK_REACH);
+  pinfo_exact_configure();
   watch_for_forks();
   identify();
   pthread_atfork(NULL, NULL, on_fork_child);

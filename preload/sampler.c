@@ -5,6 +5,7 @@
 #include <sys/uio.h>
 
 #include "preload/capture.h"
+#include "preload/python.h"
 #include "preload/real.h"
 #include "preload/writer.h"
 
@@ -55,11 +56,13 @@ static pinfo_u64 copy_unknown(void* to, pinfo_u64 sp, pinfo_u64 bytes) {
   return copied > 0 ? (pinfo_u64)copied : 0;
 }
 
-static void emit_sample(struct pinfo_thread* thread, const struct pinfo_sample* sample) {
+static void emit_with_python(struct pinfo_thread* thread, const struct pinfo_sample* sample,
+                             const struct pinfo_python_walk* python) {
   const pinfo_u64 sp = sample->registers[PINFO_REGISTER_RSP];
   const struct stack_extent extent = extent_of(thread, sp);
+  const pinfo_u64 python_bytes = python->count * sizeof(struct pinfo_python_frame);
   const struct pinfo_slot slot =
-      pinfo_ring_reserve(sizeof(*sample) + extent.bytes, PINFO_LOSS_RING_SAMPLE);
+      pinfo_ring_reserve(sizeof(*sample) + extent.bytes + python_bytes, PINFO_LOSS_RING_SAMPLE);
   if (slot.record == NULL) return;
   struct pinfo_sample* record = slot.record;
   *record = *sample;
@@ -69,7 +72,8 @@ static void emit_sample(struct pinfo_thread* thread, const struct pinfo_sample* 
   else
     bytes = copy_unknown(record + 1, sp, bytes);
   if (bytes == 0) pinfo_ring_count_loss(PINFO_LOSS_STACK_READ);
-  record->header.size = (pinfo_u32)(sizeof(*sample) + bytes);
+  if (python_bytes != 0) memcpy((unsigned char*)(record + 1) + bytes, python->frames, python_bytes);
+  record->header.size = (pinfo_u32)(sizeof(*sample) + bytes + python_bytes);
   record->header.type = PINFO_RECORD_SAMPLE;
   record->header.reserved = 0;
   record->header.pid = pinfo_process.pid;
@@ -78,8 +82,15 @@ static void emit_sample(struct pinfo_thread* thread, const struct pinfo_sample* 
   record->connection = thread->connection;
   record->turn = thread->connection != 0 ? thread->turn : 0;
   record->stack_bytes = (pinfo_u32)bytes;
-  record->flags |= extent.truncated ? PINFO_SAMPLE_TRUNCATED : 0;
+  record->flags |= (extent.truncated ? PINFO_SAMPLE_TRUNCATED : 0) | python->flags;
+  record->python_frames = python->count;
   pinfo_ring_commit(slot);
+}
+
+static void emit_sample(struct pinfo_thread* thread, const struct pinfo_sample* sample) {
+  const struct pinfo_python_walk python = pinfo_python_frames(thread);
+  emit_with_python(thread, sample, &python);
+  pinfo_python_walked(thread);
 }
 
 static void sample_running(struct pinfo_thread* thread, const siginfo_t* info,

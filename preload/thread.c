@@ -8,6 +8,7 @@
 
 #include "preload/capture.h"
 #include "preload/describe.h"
+#include "preload/exact.h"
 #include "preload/real.h"
 #include "preload/sampler.h"
 #include "preload/writer.h"
@@ -65,7 +66,11 @@ struct pinfo_thread* pinfo_thread_register(unsigned char* stack_top, unsigned ch
   registering = 1;
   struct pinfo_thread* thread = claim();
   if (thread != NULL) {
+    void* scratch = thread->python_scratch;
+    struct pinfo_exact_profile* exact = thread->exact;
     memset((char*)thread + sizeof(thread->in_use), 0, sizeof(*thread) - sizeof(thread->in_use));
+    thread->python_scratch = scratch;
+    thread->exact = exact;
     thread->tid = (pinfo_u32)pinfo_raw(SYS_gettid);
     thread->stack_top = stack_top;
     thread->stack_low = stack_low;
@@ -111,6 +116,7 @@ void pinfo_thread_forget_fds(unsigned first, unsigned last) {
 static void thread_exits(void* value) {
   struct pinfo_thread* thread = value;
   exited = 1;
+  pinfo_exact_turned_away(thread);
   pinfo_emit_pending(thread);
   pinfo_sampler_stop_thread(thread);
   if (pinfo_recording() && thread->tid != pinfo_process.pid) pinfo_describe_task_end(thread->tid);
@@ -157,6 +163,7 @@ void pinfo_thread_after_fork(void) {
   self->has_waited = 1;
   self->clock_ns = self->on_cpu_ns = 0;
   self->runqueue_fresh = 0;
+  pinfo_exact_after_fork(self);
 }
 
 void pinfo_thread_spent(struct pinfo_thread* thread, pinfo_u64 now,

@@ -53,6 +53,11 @@ struct pinfo_thread {
   int in_handler;
   pinfo_u32 interrupted_waits; /* system calls that our signal ended with EINTR */
 
+  pinfo_u64 python_state; /* address of its PyThreadState, as last seen; believed in nothing */
+  int python_walks;       /* under way: at most one, and one in a signal handler above it */
+  void* python_scratch;   /* python.c's; stays with the slot */
+  struct pinfo_exact_profile* exact; /* of --exact, once it has a turn; stays with the slot */
+
   int pending_state;
   struct pinfo_response pending;
   unsigned char pending_capture[PINFO_RESPONSE_CAPTURE_MAX];

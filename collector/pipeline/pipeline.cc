@@ -12,6 +12,8 @@
 
 #include "collector/pipeline/batch_writer.h"
 #include "collector/pipeline/capture_thread.h"
+#include "collector/pipeline/exact_book.h"
+#include "collector/pipeline/exact_stats.h"
 #include "collector/pipeline/orderer.h"
 #include "collector/pipeline/process_table.h"
 #include "collector/pipeline/profile_files.h"
@@ -19,6 +21,7 @@
 #include "collector/pipeline/sample_book.h"
 #include "collector/pipeline/stack_resolver.h"
 #include "collector/process/proc_reader.h"
+#include "collector/python/interpreter.h"
 #include "collector/request/route.h"
 #include "collector/request/site.h"
 
@@ -33,6 +36,9 @@ constexpr size_t kBatchRows = 20'000;  // or sooner
 // Requests kept in memory while the database cannot be written.
 constexpr size_t kCandidatesMax = 500'000;
 constexpr int64_t kRetainNs = int64_t{60} * 1'000'000'000;
+// An exact profile comes when its thread turns to something else.
+constexpr int64_t kExactWaitNs = 1'000'000'000;
+constexpr size_t kNotesMax = 20;
 constexpr int64_t kRetryNs = 1'000'000'000;
 // A request that goes on for longer loses the samples of its first part to "unattributed".
 constexpr int64_t kSamplesWaitNs = int64_t{300} * 1'000'000'000;
@@ -69,16 +75,23 @@ class Pipeline {
   struct Candidate {
     RequestEntry entry;
     bool profile_wanted = false;
+    ConnectionId connection;
+    uint32_t turn = 0;  // its last
+    int64_t end_ns = 0;
   };
 
   void OnRecord(const RecordView& record);
   void OnSample(const RecordView& record);
   void OnStatus(const RecordView& record);
+  void OnPython(const RecordView& record);
   void OnLoss(const RecordView& record);
   void OnServed(ServedRequest request);
   void OnChunk(std::unique_ptr<Chunk> chunk);
-  Status DecideCandidates();
-  Status StoreBatch();
+  // all: also those whose exact profile may still come.
+  Status DecideCandidates(bool all);
+  std::vector<Candidate> TakeDecidable(bool all);
+  CallGraph ProfileOf(const Candidate& candidate);
+  Status StoreBatch(bool all = false);
   void Upkeep(int64_t now_ns);
   void MeasureOwnCost();
 
@@ -89,6 +102,7 @@ class Pipeline {
   BatchWriter writer_;
   StackResolver stacks_;
   SampleBook samples_;
+  ExactBook exact_;
   Orderer orderer_;
   RequestAssembler assembler_;
   RouteFolder routes_;
@@ -142,6 +156,19 @@ void Pipeline::OnStatus(const RecordView& record) {
   writer_.AddStatus({.process = &process, .row = row});
 }
 
+void Pipeline::OnPython(const RecordView& record) {
+  const auto& raw = record.as<pinfo_python>();
+  std::string note = DescribePython(raw.version, raw.state);
+  if (note.empty()) {
+    return;
+  }
+  note = processes_.Get(Pid{raw.header.pid}).row.exe + ": " + note;
+  std::vector<std::string>& notes = summary_.notes;
+  if (std::find(notes.begin(), notes.end(), note) == notes.end() && notes.size() < kNotesMax) {
+    notes.push_back(std::move(note));
+  }
+}
+
 void Pipeline::OnLoss(const RecordView& record) {
   const auto& raw = record.as<pinfo_loss>();
   const uint32_t kind =
@@ -169,6 +196,12 @@ void Pipeline::OnRecord(const RecordView& record) {
     case PINFO_RECORD_PYTHON_CODE:
       processes_.OnRecord(record);
       return;
+    case PINFO_RECORD_PYTHON:
+      OnPython(record);
+      return;
+    case PINFO_RECORD_EXACT:
+      exact_.Add(record);
+      return;
     case PINFO_RECORD_SAMPLE:
       OnSample(record);
       return;
@@ -189,6 +222,10 @@ void Pipeline::OnServed(ServedRequest request) {
   entry.samples = samples_.Take(request, unattributed);
   writer_.AddUnattributed(std::move(unattributed));
   entry.process = &processes_.Get(request.pid);
+  exact_.Served(request.connection, request.last_turn);
+  candidate.connection = request.connection;
+  candidate.turn = request.last_turn;
+  candidate.end_ns = request.end_ns;
   candidate.profile_wanted = !options_.wants_profile || options_.wants_profile(request);
   row.pid = request.pid;
   row.tid = request.begin_tid;
@@ -221,9 +258,45 @@ void Pipeline::OnServed(ServedRequest request) {
   candidates_.push_back(std::move(candidate));
 }
 
+// Those with an exact profile on its way wait for it, up to kExactWaitNs.
+std::vector<Pipeline::Candidate> Pipeline::TakeDecidable(bool all) {
+  const int64_t now_ns = orderer_.newest_ns();
+  const auto waits = [&](const Candidate& candidate) {
+    return !all && candidate.end_ns + kExactWaitNs > now_ns &&
+           exact_.Find(candidate.connection, candidate.turn) == ExactBook::State::kAwaited;
+  };
+  const auto middle = std::stable_partition(candidates_.begin(), candidates_.end(), waits);
+  std::vector<Candidate> taken(std::make_move_iterator(middle),
+                               std::make_move_iterator(candidates_.end()));
+  candidates_.erase(middle, candidates_.end());
+  if (options_.exact_selects) {
+    for (Candidate& candidate : taken) {
+      candidate.profile_wanted =
+          candidate.profile_wanted &&
+          exact_.Find(candidate.connection, candidate.turn) != ExactBook::State::kNone;
+    }
+  }
+  return taken;
+}
+
+// The exact profile where there is one, else what the samples say.
+CallGraph Pipeline::ProfileOf(const Candidate& candidate) {
+  const RequestEntry& entry = candidate.entry;
+  if (exact_.Find(candidate.connection, candidate.turn) != ExactBook::State::kNone) {
+    const auto exact = exact_.Take(candidate.connection, candidate.turn);
+    if (exact) {
+      ++summary_.exact;
+      summary_.session.lost[PINFO_LOSS_EXACT_CALLS] += exact->uncounted_calls;
+      return BuildExactGraph(*exact, entry.process->python, entry.row.latency_ns);
+    }
+    ++summary_.session.lost[PINFO_LOSS_EXACT_DECLINED];
+  }
+  return SampledGraph(entry.row, entry.samples);
+}
+
 // Chooses which of the gathered requests get rows and profiles, writes their stats files, and hands
 // them to the writer.
-Status Pipeline::DecideCandidates() {
+Status Pipeline::DecideCandidates(bool all) {
   if (Status status = writer_.ReserveIds(static_cast<int64_t>(candidates_.size())); !status) {
     if (candidates_.size() > kCandidatesMax) {
       summary_.rows_not_stored += static_cast<int64_t>(candidates_.size());
@@ -231,10 +304,11 @@ Status Pipeline::DecideCandidates() {
     }
     return status;
   }
+  std::vector<Candidate> decided = TakeDecidable(all);
   std::vector<RowCandidate> asked;
-  asked.reserve(candidates_.size());
+  asked.reserve(decided.size());
   size_t wanted = 0;
-  for (const Candidate& candidate : candidates_) {
+  for (const Candidate& candidate : decided) {
     const RequestRow& row = candidate.entry.row;
     asked.push_back({.latency_ns = row.latency_ns,
                      .failed = row.status >= 500 || row.outcome == Outcome::kAborted,
@@ -249,7 +323,7 @@ Status Pipeline::DecideCandidates() {
   size_t kept = 0;
   size_t profiled = 0;
   for (size_t i = 0; i < decisions.size(); ++i) {
-    RequestEntry& entry = candidates_[i].entry;
+    RequestEntry& entry = decided[i].entry;
     entry.keep_row = decisions[i].keep;
     entry.row.weight = decisions[i].weight;
     entry.row.profiled = decisions[i].profile;
@@ -260,7 +334,7 @@ Status Pipeline::DecideCandidates() {
     if (decisions[i].profile) {
       ++profiled;
       if (!options_.dump_dir.empty()) {
-        Result<std::string> path = WriteRequestStats(options_.dump_dir, entry.row, entry.samples);
+        Result<std::string> path = WriteRequestStats(options_.dump_dir, entry.row, ProfileOf(decided[i]));
         if (path) {
           entry.row.stats_file = *path;
         } else if (summary_.stats_file_error.empty()) {
@@ -275,7 +349,6 @@ Status Pipeline::DecideCandidates() {
   summary_.profiled += static_cast<int64_t>(profiled);
   summary_.session.rows_thinned += static_cast<int64_t>(decisions.size() - kept);
   summary_.session.lost[PINFO_LOSS_PROFILE_RATE] += static_cast<int64_t>(wanted - profiled);
-  candidates_.clear();
   return {};
 }
 
@@ -286,9 +359,9 @@ void Pipeline::MeasureOwnCost() {
   summary_.session.own_peak_rss_bytes = int64_t{usage.ru_maxrss} * 1024;
 }
 
-Status Pipeline::StoreBatch() {
+Status Pipeline::StoreBatch(bool all) {
   MeasureOwnCost();
-  Status status = DecideCandidates();
+  Status status = DecideCandidates(all);
   if (status) {
     status = writer_.Commit(summary_.session);
   }
@@ -301,6 +374,7 @@ Status Pipeline::StoreBatch() {
 void Pipeline::Upkeep(int64_t now_ns) {
   std::vector<Sample> expired;
   samples_.Expire(orderer_.newest_ns() - kSamplesWaitNs, expired);
+  exact_.Expire(orderer_.newest_ns() - kSamplesWaitNs);
   writer_.AddUnattributed(std::move(expired));
   if (StoreBatch()) {  // now nothing refers to a process but samples younger than kSamplesWaitNs
     processes_.ForgetEnded(processes_.WallNs(orderer_.newest_ns() - kEndedWaitNs),
@@ -350,7 +424,7 @@ PipelineSummary Pipeline::Run(ChunkQueue& queue) {
   samples_.Expire(INT64_MAX, rest);
   writer_.AddUnattributed(std::move(rest));
   summary_.session.end_wall_ns = processes_.WallNs(MonotonicNs());
-  summary_.status = StoreBatch();
+  summary_.status = StoreBatch(/*all=*/true);
   if (summary_.status) {
     summary_.status = queue.status();
   }

@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "collector/base/result.h"
 #include "collector/request/assembler.h"
@@ -30,6 +31,8 @@ struct PipelineOptions {
   size_t max_routes = 200;          // a site
   bool turns = true;                // report what is not HTTP
   bool live = true;                 // false: a recording
+  // The profiled ones are those that come with an exact profile, or were to have one.
+  bool exact_selects = false;
   bool native_python = false;       // the interpreter's own frames around Python's, too
   std::optional<int64_t> duration_ns;
   int64_t retain_age_ns = int64_t{14} * 86'400 * 1'000'000'000;
@@ -39,8 +42,10 @@ struct PipelineOptions {
 struct PipelineSummary {
   SessionRow session;
   int64_t profiled = 0;
+  int64_t exact = 0;  // of them, with exact counts
   int64_t samples_incomplete = 0;
   int64_t rows_not_stored = 0;   // requests the database refused for too long, or at the end
+  std::vector<std::string> notes;  // sentences on what could not be seen, each once
   std::string stats_file_error;  // the first stats file that could not be written, and why
   Status status;  // why not everything seen was captured or stored; the figures hold all the same
 };

@@ -6,12 +6,16 @@
 
 #include "collector/base/result.h"
 #include "collector/pipeline/sample_book.h"
+#include "collector/profile/call_graph.h"
 #include "collector/store/rows.h"
 
 namespace pinfo {
 
 // Writes the request's profile into the directory; returns the file's path.
 Result<std::string> WriteRequestStats(const std::string& directory, const RequestRow& row,
-                                      const std::vector<Sample>& samples);
+                                      const CallGraph& profile);
+
+// The profile that samples make.
+CallGraph SampledGraph(const RequestRow& row, const std::vector<Sample>& samples);
 
 }  // namespace pinfo

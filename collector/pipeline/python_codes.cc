@@ -56,6 +56,11 @@ void PythonCodes::Add(const RecordView& record) {
   }
 }
 
+FrameRow PythonCodes::Describe(uint64_t code, uint32_t identity) const {
+  const auto it = codes_->find({code, identity});
+  return FrameOf(it == codes_->end() ? nullptr : it->second.get(), PINFO_PYTHON_NOT_STARTED);
+}
+
 PythonCodes::Groups PythonCodes::Resolve(std::span<const pinfo_python_frame> frames) const {
   Groups resolved;
   PythonGroup group;

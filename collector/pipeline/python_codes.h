@@ -22,6 +22,9 @@ class PythonCodes {
   // REQUIRES: a PYTHON_CODE record.
   void Add(const RecordView& record);
 
+  // The function that a code object is; "[unknown]" where its name was not told of.
+  [[nodiscard]] FrameRow Describe(uint64_t code, uint32_t identity) const;
+
   struct Groups {
     std::vector<PythonGroup> groups;
     bool all_known = true;  // false: a code object was not told of, its frame is "[unknown]"

@@ -99,6 +99,8 @@ void ProcessWatcher::OnRecord(const RecordView& record, RecordSink& sink) {
     case PINFO_RECORD_STATUS:
     case PINFO_RECORD_LOSS:
     case PINFO_RECORD_PYTHON_CODE:
+    case PINFO_RECORD_PYTHON:
+    case PINFO_RECORD_EXACT:
       return;
   }
 }

@@ -3,6 +3,7 @@
 #include <array>
 #include <charconv>
 #include <cstring>
+#include <span>
 #include <vector>
 
 #include <elf.h>
@@ -56,43 +57,36 @@ std::string VersionText(PythonVersion version) {
   return version == 0 ? "of unknown version" : fmt::format("{}.{}", version >> 8, version & 0xff);
 }
 
-// From 3.13 the interpreter describes itself: struct _Py_DebugOffsets at the start of _PyRuntime
-// (Include/internal/pycore_runtime.h of 3.13).
-constexpr std::string_view kDebugCookie = "xdebugpy";
-constexpr size_t kDebugFreeThreaded = 16;
-constexpr size_t kDebugInterpretersHead = 40;
-constexpr size_t kDebugInterpreterNext = 64;
-constexpr size_t kDebugInterpreterThreads = 72;
-constexpr size_t kDebugBytes = 80;
-// PyInterpreterState is about 200 KB; an offset beyond it is none.
-constexpr uint64_t kInterpreterStateBytesMax = 1 << 20;
+constexpr const char* kFreeThreaded =
+    "it is a free-threaded build, whose objects are laid out in another way";
+constexpr const char* kImpossible = "it describes its state with impossible offsets";
+
+std::string NotKnown(PythonVersion version) {
+  return fmt::format(
+      "Python {} is not one that pinfo can read (3.8 to 3.14): its native frames are shown",
+      VersionText(version));
+}
+
+std::string NotReadable(PythonVersion version, std::string_view why) {
+  return fmt::format("Python {}: {}; its native frames are shown", VersionText(version), why);
+}
 
 Status ApplyDebugOffsets(const ProcessMemory& memory, uint64_t runtime, PythonLayout& layout) {
-  std::array<std::byte, kDebugBytes> bytes{};
-  if (!memory.Read(runtime, bytes)) {
+  std::array<pinfo_u64, PINFO_PYTHON_DEBUG_BYTES / sizeof(pinfo_u64)> words{};
+  if (!memory.Read(runtime, std::as_writable_bytes(std::span(words)))) {
     return Fail("its state cannot be read");
   }
-  const auto word = [&bytes](size_t offset) {
-    uint64_t value = 0;
-    std::memcpy(&value, bytes.data() + offset, sizeof(value));
-    return value;
-  };
-  if (std::memcmp(bytes.data(), kDebugCookie.data(), kDebugCookie.size()) != 0) {
-    return Fail("it does not describe its state as 3.13 does");
+  switch (pinfo_python_describe(words.data(), &layout)) {
+    case PINFO_PYTHON_DESCRIBED:
+      return {};
+    case PINFO_PYTHON_NO_DESCRIPTION:
+      return Fail("it does not describe its state as 3.13 does");
+    case PINFO_PYTHON_NO_GIL:
+      return Fail(kFreeThreaded);
+    case PINFO_PYTHON_IMPOSSIBLE:
+      break;
   }
-  if (word(kDebugFreeThreaded) != 0) {
-    return Fail("it is a free-threaded build, whose objects are laid out in another way");
-  }
-  for (const size_t offset :
-       {kDebugInterpretersHead, kDebugInterpreterNext, kDebugInterpreterThreads}) {
-    if (word(offset) >= kInterpreterStateBytesMax) {
-      return Fail("it describes its state with impossible offsets");
-    }
-  }
-  layout.interpreters = word(kDebugInterpretersHead);
-  layout.walk.interpreter_next = static_cast<pinfo_u32>(word(kDebugInterpreterNext));
-  layout.walk.interpreter_threads = static_cast<pinfo_u32>(word(kDebugInterpreterThreads));
-  return {};
+  return Fail(kImpossible);
 }
 
 }  // namespace
@@ -114,6 +108,22 @@ std::optional<InterpreterFile> FindInterpreterIn(const ElfFile& elf) {
   }
   file.version_in_name = VersionInName(elf.path());
   return file;
+}
+
+std::string DescribePython(PythonVersion version, unsigned state) {
+  switch (static_cast<pinfo_python_state>(state)) {
+    case PINFO_PYTHON_WALKED:
+      return {};
+    case PINFO_PYTHON_UNKNOWN_VERSION:
+      return NotKnown(version);
+    case PINFO_PYTHON_FREE_THREADED:
+      return NotReadable(version, kFreeThreaded);
+    case PINFO_PYTHON_UNREADABLE:
+      return NotReadable(version, kImpossible);
+    case PINFO_PYTHON_FORBIDDEN:
+      return NotReadable(version, "a system call filter keeps the process from reading its memory");
+  }
+  return {};
 }
 
 PythonVersion VersionInName(std::string_view path) {
@@ -139,16 +149,13 @@ Result<Interpreter> LocateInterpreter(const InterpreterFile& file, uint64_t bias
   }
   const PythonLayout* known = FindPythonLayout(version);
   if (known == nullptr) {
-    return Fail(fmt::format(
-        "Python {} is not one that pinfo can read (3.8 to 3.13): its native frames are shown",
-        VersionText(version)));
+    return Fail(NotKnown(version));
   }
   Interpreter interpreter{.layout = *known, .code_type = bias + file.code_type};
   const uint64_t runtime = bias + file.runtime;
-  if (version >= 0x030d) {
+  if (version >= PINFO_PYTHON_SELF_DESCRIBED) {
     if (Status status = ApplyDebugOffsets(memory, runtime, interpreter.layout); !status) {
-      return Fail(fmt::format("Python {}: {}; its native frames are shown", VersionText(version),
-                              status.error().message));
+      return Fail(NotReadable(version, status.error().message));
     }
   }
   interpreter.layout.walk.interpreters = runtime + interpreter.layout.interpreters;

@@ -27,6 +27,11 @@ std::optional<InterpreterFile> FindInterpreterIn(const ElfFile& elf);
 // The version that a file's name tells, as libpython3.9.so.1.0 and python3.11 do; 0: none.
 PythonVersion VersionInName(std::string_view path);
 
+// What a process's own account of its interpreter (PYTHON records) means for the user: a sentence
+// where its frames are not seen, else empty. state: enum pinfo_python_state, or what a hostile
+// process wrote there.
+std::string DescribePython(PythonVersion version, unsigned state);
+
 struct Interpreter {
   PythonLayout layout;     // with walk complete for this process
   uint64_t code_type = 0;  // address of PyCode_Type in the process

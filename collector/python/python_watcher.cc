@@ -206,6 +206,8 @@ void PythonWatcher::OnRecord(const RecordView& record, RecordSink& sink) {
     case PINFO_RECORD_STATUS:
     case PINFO_RECORD_LOSS:
     case PINFO_RECORD_PYTHON_CODE:
+    case PINFO_RECORD_PYTHON:
+    case PINFO_RECORD_EXACT:
       return;
   }
 }

@@ -189,6 +189,8 @@ void RequestAssembler::OnRecord(const RecordView& record) {
     case PINFO_RECORD_STATUS:
     case PINFO_RECORD_LOSS:
     case PINFO_RECORD_PYTHON_CODE:
+    case PINFO_RECORD_PYTHON:
+    case PINFO_RECORD_EXACT:
       break;
   }
 }

@@ -54,6 +54,12 @@ Shape ShapeOf(std::span<const std::byte> bytes) {
     case PINFO_RECORD_PYTHON_CODE:
       return shape.operator()<pinfo_python_code>(
           [](const auto& r) { return size_t{r.text_bytes} + r.table_bytes; });
+    case PINFO_RECORD_PYTHON:
+      return shape.operator()<pinfo_python>(none);
+    case PINFO_RECORD_EXACT:
+      return shape.operator()<pinfo_exact>([](const auto& r) {
+        return r.functions * sizeof(pinfo_exact_function) + r.edges * sizeof(pinfo_exact_edge);
+      });
   }
   return {};
 }

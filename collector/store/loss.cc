@@ -30,6 +30,12 @@ Names NamesOf(pinfo_loss_kind kind) {
       return {"damaged_ring", "bytes skipped in damaged rings or recordings"};
     case PINFO_LOSS_PROFILE_RATE:
       return {"profile_rate", "requests not profiled, the profile rate was used up"};
+    case PINFO_LOSS_RING_EXACT:
+      return {"ring_exact", "parts of exact profiles lost, the ring was full"};
+    case PINFO_LOSS_EXACT_DECLINED:
+      return {"exact_declined", "requests without the exact profile asked for"};
+    case PINFO_LOSS_EXACT_CALLS:
+      return {"exact_calls", "calls not counted, no room in their exact profile"};
     case PINFO_LOSS_KIND_COUNT:
       break;
   }

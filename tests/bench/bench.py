@@ -127,6 +127,16 @@ COLUMNS = (
 )
 
 
+def print_exact(summaries):
+    """Exact counts against the same counts by cProfile, in the same rounds."""
+    ratios = {summary["observer"]: summary["throughput_ratio"] for summary in summaries}
+    exact = ratios.get(observers.RunExact.name)
+    middleware = ratios.get(observers.CProfileMiddleware.name)
+    if exact is not None and middleware is not None:
+        print(f"exact profiles: {exact:.3f} of bare throughput, cProfile in a middleware "
+              f"{middleware:.3f}: {'within' if exact >= middleware else 'ABOVE'} its cost")
+
+
 def print_table(workload, summaries):
     first = summaries[0]
     print(f"\n{workload}: bare {first['bare_throughput']:.0f} requests/s, "
@@ -156,6 +166,8 @@ def run(chosen):
     for workload in chosen.workload or WORKLOADS:
         everyone = [observers.SameAgain(), observers.Attach(chosen.pinfo),
                     observers.Run(chosen.pinfo)]
+        if observers.CProfileMiddleware in WORKLOADS[workload][3]:
+            everyone.append(observers.RunExact(chosen.pinfo))
         everyone += [peer() for peer in WORKLOADS[workload][3]]
         everyone = [observer for observer in everyone
                     if not chosen.only or any(word in observer.name for word in chosen.only)]
@@ -169,6 +181,7 @@ def run(chosen):
         print(file=sys.stderr)
         summaries = [summarize(workload, name, found) for name, found in pairs.items()]
         print_table(workload, summaries)
+        print_exact(summaries)
         for summary in summaries:
             summary["figures"] = [[dataclasses.asdict(side) for side in both]
                                   for both in pairs[summary["observer"]]]

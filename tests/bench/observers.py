@@ -98,6 +98,22 @@ class Run(Pinfo):
             yield server, server.process.pid
 
 
+class RunExact(Run):
+    """Exact call counts of every request, each with its stats file, as the middleware does it."""
+
+    name = "pinfo run --exact"
+
+    def __init__(self, pinfo):
+        super().__init__(pinfo, ["--exact", "--profile-rate", "100000"])
+
+    def account(self, folder):
+        totals = super().account(folder)
+        files = sum(1 for _ in (folder / "stats").iterdir())
+        if files < 0.95 * totals["requests"]:
+            raise RuntimeError(f"{files} stats files of {totals['requests']} requests: {totals}")
+        return totals
+
+
 class Perf:
     """perf record of the server's processes, as people use it for profiles in production."""
 

@@ -202,8 +202,9 @@ class Context:
 
         Returns an Observed. words: options of attach or run."""
         if self.mode == "preload":
+            env = dict(self.environment(), **options.pop("env", {}))
             server = self.make(kind, before=[self.pinfo_path, "--db", self.database, "run", *words,
-                                             "--"], env=self.environment(), **options)
+                                             "--"], env=env, **options)
             self.started.append(server)
             server.start()
             return Observed(self, server, None)

@@ -172,9 +172,10 @@ class Gunicorn(Server):
 
     name = "gunicorn"
 
-    def __init__(self, root, workers=3, **options):
+    def __init__(self, root, workers=3, threads=0, **options):
         super().__init__(root, **options)
         self.worker_count = workers
+        self.words = ["--threads", str(threads)] if threads else []
         self.site = self.root / "django_site"
         self.env["PINFO_SITE_DB"] = str(self.root / "site.db")
         self.env["PYTHONDONTWRITEBYTECODE"] = "1"
@@ -193,7 +194,7 @@ class Gunicorn(Server):
 
     def command(self):
         return [PYTHON, "/usr/bin/gunicorn", "--bind", f"127.0.0.1:{self.port}",
-                "--workers", str(self.worker_count), "--access-logfile", str(self.access_log),
+                "--workers", str(self.worker_count), *self.words, "--access-logfile", str(self.access_log),
                 "--access-logformat", "%(r)s %(s)s %(p)s", "--log-level", "warning",
                 "--pid", str(self.root / "gunicorn.pid"), "wsgi:application"]
 
@@ -252,6 +253,18 @@ class PythonApp(Server):
 
     def command(self):
         return [self.python, str(self.root / "python_app.py"), str(self.port)]
+
+
+class AsyncApp(PythonApp):
+    """tests/servers/async_app.py."""
+
+    name = "async_app"
+
+    def prepare(self):
+        shutil.copy(SERVERS / "async_app.py", self.root)
+
+    def command(self):
+        return [self.python, str(self.root / "async_app.py"), str(self.port)]
 
 
 class Redis(Server):

@@ -72,6 +72,8 @@ class KeepingSink : public RecordSink {
         break;
       case PINFO_RECORD_LOSS:
       case PINFO_RECORD_PYTHON_CODE:
+      case PINFO_RECORD_PYTHON:
+      case PINFO_RECORD_EXACT:
         losses[record->as<pinfo_loss>().kind] += record->as<pinfo_loss>().count;
         break;
       case PINFO_RECORD_STATUS:

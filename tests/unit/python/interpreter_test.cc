@@ -22,7 +22,7 @@ TEST(InterpreterTest, TheVersionIsReadFromNames) {
 }
 
 TEST(InterpreterTest, EachLayoutFitsWhatTheKernelReadsAtOnce) {
-  for (PythonVersion version = 0x0308; version <= 0x030d; ++version) {
+  for (PythonVersion version = 0x0308; version <= 0x030e; ++version) {
     const PythonLayout* layout = FindPythonLayout(version);
     ASSERT_NE(layout, nullptr) << version;
     const pinfo_python_layout& walk = layout->walk;
@@ -38,7 +38,7 @@ TEST(InterpreterTest, EachLayoutFitsWhatTheKernelReadsAtOnce) {
       EXPECT_LE(offset + 8, unsigned{PINFO_PYTHON_CODE_BYTES}) << version;
     }
   }
-  EXPECT_EQ(FindPythonLayout(0x030e), nullptr);
+  EXPECT_EQ(FindPythonLayout(0x030f), nullptr);
   EXPECT_EQ(FindPythonLayout(0x0307), nullptr);
 }
 
@@ -58,9 +58,9 @@ TEST(InterpreterTest, TheSymbolDecidesOnTheVersionAndAddressesAreRelocated) {
 TEST(InterpreterTest, UnknownVersionsAreNamed) {
   FakeMemory memory;
   InterpreterFile file{
-      .runtime = 0x1000, .code_type = 0x2000, .version_symbol = {}, .version_in_name = 0x030e};
+      .runtime = 0x1000, .code_type = 0x2000, .version_symbol = {}, .version_in_name = 0x030f};
   EXPECT_THAT(LocateInterpreter(file, kBias, memory).error().message,
-              HasSubstr("Python 3.14 is not one that pinfo can read"));
+              HasSubstr("Python 3.15 is not one that pinfo can read"));
   file.version_in_name = 0;
   EXPECT_THAT(LocateInterpreter(file, kBias, memory).error().message,
               HasSubstr("of unknown version"));
