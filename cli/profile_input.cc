@@ -11,6 +11,7 @@
 
 #include "cli/format.h"
 #include "collector/emit/pstats_reader.h"
+#include "collector/pipeline/exact_stats.h"
 #include "collector/store/sqlite_store.h"
 
 namespace pinfo::cli {
@@ -62,6 +63,21 @@ Status CheckServed(Reader& reader, const std::optional<std::string>& route,
               (site ? " site " + EscapeForTerminal(*site) : ""));
 }
 
+// What was counted exactly is in the request's stats file alone; that frame marks such a file.
+std::optional<CallGraph> ExactProfileOf(const RequestRow& row) {
+  if (row.stats_file.empty()) {
+    return std::nullopt;
+  }
+  Result<CallGraph> graph = ReadStatsFile(row.stats_file);
+  const auto is_outside = [](const CallGraph::FunctionCost& cost) {
+    return cost.function.name == kOutsideExactFrame && SourceName(cost.function) == "~";
+  };
+  if (!graph || std::none_of(graph->functions.begin(), graph->functions.end(), is_outside)) {
+    return std::nullopt;  // of samples, or removed: the database has those
+  }
+  return std::move(*graph);
+}
+
 Result<CallGraph> LoadRequest(Reader& reader, RequestId id, const std::string& text,
                               const std::string& database) {
   const Result<std::optional<RequestRow>> row = reader.FindRequest(id);
@@ -71,6 +87,9 @@ Result<CallGraph> LoadRequest(Reader& reader, RequestId id, const std::string& t
   if (!row->has_value()) {
     return Fail(fmt::format("there is no request {} in {}; 'pinfo requests' lists those there are",
                             text, database));
+  }
+  if (auto exact = ExactProfileOf(**row)) {
+    return std::move(*exact);
   }
   return ToGraph(reader.RequestProfile(id));
 }

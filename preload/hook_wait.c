@@ -42,9 +42,15 @@ static pinfo_u64 wait_start(void) { return pinfo_process.ready ? pinfo_now() : 0
   pinfo_wait_ended(&wait);                                                   \
   return result
 
+/* A loop that asks whether there is more to do, while it has something to do, does not wait: the
+ * turn stays its thread's. asyncio does so between reading a request and handling it. */
+static enum pinfo_wait kind_of_timeout(int milliseconds) {
+  return milliseconds == 0 ? PINFO_WAIT_WITHIN : PINFO_WAIT_FOR_EVENTS;
+}
+
 PINFO_EXPORT int epoll_wait(int fd, struct epoll_event* events, int room, int timeout) {
   int left = timeout;
-  PINFO_WAIT(PINFO_WAIT_FOR_EVENTS,
+  PINFO_WAIT(kind_of_timeout(timeout),
              PINFO_FORWARD(epoll_wait, SYS_epoll_wait, fd, events, room, left),
              left = milliseconds_left(timeout, since));
 }
@@ -53,7 +59,7 @@ PINFO_EXPORT int epoll_wait(int fd, struct epoll_event* events, int room, int ti
 PINFO_EXPORT int epoll_pwait(int fd, struct epoll_event* events, int room, int timeout,
                              const sigset_t* mask) {
   int left = timeout;
-  PINFO_WAIT(PINFO_WAIT_FOR_EVENTS,
+  PINFO_WAIT(kind_of_timeout(timeout),
              PINFO_REAL(epoll_pwait) != NULL
                  ? pinfo_real.p_epoll_pwait(fd, events, room, left, mask)
                  : (int)syscall(SYS_epoll_pwait, fd, events, room, left, mask, 8),

@@ -5,6 +5,7 @@ import json
 import pathlib
 import pstats
 import re
+import time
 
 import harness
 import python_test
@@ -105,6 +106,7 @@ def exact_app_agrees(context, python=running.PYTHON, kinds=KINDS, **options):
     for kind in (*kinds, "own_profiler"):
         status, answers[kind] = traffic.send(observed.server.port, "GET", f"/work/{kind}")
         check_equal(status, 200, kind)
+    time.sleep(0.5)  # each profile is handed on when its thread closes the connection
     observed.finish()
     check_equal(json.loads(answers["own_profiler"]), [True, 1, 1, True],
                 "what an application's own profile function saw")
@@ -115,6 +117,9 @@ def exact_app_agrees(context, python=running.PYTHON, kinds=KINDS, **options):
         print(f"{kind}: {outside:.3f} of the latency outside the profile")
         check_agrees(load(path), load(truth / f"{kind}.stats"),
                      lambda key: key[0] == "exact_app.py" and key[2] not in NOT_WORK, kind)
+    calls = {row["function"]: row for row in context.json_lines("stats", str(rows["deep"]["id"]))}
+    check_equal(calls["deep.<locals>.down" if "deep.<locals>.down" in calls else "down"]["calls"],
+                601, "calls that pinfo stats shows of the recursion")
     own_rows = load(stats_file(rows["own_profiler"]))
     check(not any(key[2] == OUTSIDE for key in own_rows), "a profile that its hook had left")
     lost = context.totals()["lost"]
@@ -193,6 +198,7 @@ def rules_are_applied_in_the_server(context):
     for i in range(9):
         traffic.send(observed.server.port, "GET", f"/work/methods?n={i}")
         traffic.send(observed.server.port, "GET", "/work/deep")
+    time.sleep(0.5)
     observed.finish()
     profiled = [row["target"] for row in context.requests() if row["profiled"]]
     check_equal(profiled, [f"/work/methods?n={i}" for i in (0, 3, 6)], "profiled requests")
