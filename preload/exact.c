@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "preload/exact.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -132,6 +133,14 @@ static void close_turn(struct pinfo_connection* connection) {
   if (profile != NULL) __atomic_fetch_sub(&profile->open_turns, 1, __ATOMIC_RELAXED);
 }
 
+/* The interpreter's functions may change errno, which is the application's. */
+static enum pinfo_exact_state set_hook(void) {
+  const int saved_errno = errno;
+  const enum pinfo_exact_state state = pinfo_exact_hook();
+  errno = saved_errno;
+  return state;
+}
+
 void pinfo_exact_turn_began(struct pinfo_connection* connection, struct pinfo_thread* thread,
                             const struct iovec* data, int count, pinfo_u64 n) {
   struct pinfo_exact_profile* profile = profile_of(thread);
@@ -146,7 +155,7 @@ void pinfo_exact_turn_began(struct pinfo_connection* connection, struct pinfo_th
   profile->turn = connection->turn.number;
   profile->answered = 0;
   profile->sent_marks = 0;
-  const enum pinfo_exact_state state = others > 0 ? PINFO_EXACT_SHARED : pinfo_exact_hook();
+  const enum pinfo_exact_state state = others > 0 ? PINFO_EXACT_SHARED : set_hook();
   tell(profile, state);
   if (state != PINFO_EXACT_BEGUN) return;
   pinfo_exact_begin(&profile->table, pinfo_now());

@@ -5,6 +5,7 @@
  * fields that have no function are read at python_versions.h's offsets.
  */
 #include <dlfcn.h>
+#include <errno.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -150,6 +151,7 @@ static void name_c_function(object* function, pinfo_u64 method, pinfo_u32 identi
   object* self = pointer_at(function, FUNCTION_SELF);
   object* of = pointer_at(function, FUNCTION_MODULE);
   object* error[3] = {NULL, NULL, NULL};
+  const int saved_errno = errno;
   api.PyErr_Fetch(&error[0], &error[1], &error[2]);
   const int has_module = of != NULL &&
                          api.PyType_IsSubtype(pointer_at(of, OBJECT_TYPE), api.PyUnicode_Type) &&
@@ -167,6 +169,7 @@ static void name_c_function(object* function, pinfo_u64 method, pinfo_u32 identi
   }
   api.PyErr_Clear();
   api.PyErr_Restore(error[0], error[1], error[2]);
+  errno = saved_errno;
   pinfo_python_name_other(method, identity, name);
 }
 
@@ -211,7 +214,9 @@ static int on_event(object* unused, object* frame, int what, object* argument) {
   struct pinfo_thread* thread = pinfo_thread_current;
   struct pinfo_exact_profile* profile = thread != NULL ? thread->exact : NULL;
   if (profile == NULL || profile->phase != PINFO_EXACT_COUNTING) {
+    const int saved_errno = errno;
     api.PyEval_SetProfile(NULL, NULL);
+    errno = saved_errno;
     return 0;
   }
   int nested = 1;

@@ -2,6 +2,7 @@
 #include "preload/python.h"
 
 #include <dlfcn.h>
+#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -127,6 +128,7 @@ static enum pinfo_python_state examine(const void* runtime) {
 
 void pinfo_python_look(void) {
   if (__atomic_exchange_n(&python.looking, 1, __ATOMIC_ACQUIRE) != 0) return;
+  const int saved_errno = errno;
   int state = __atomic_load_n(&python.state, __ATOMIC_RELAXED);
   if (state == PYTHON_FOUND && python.told_pid != pinfo_process.pid) {
     python.since_ns = pinfo_now();
@@ -144,6 +146,7 @@ void pinfo_python_look(void) {
       __atomic_store_n(&python.state, state, __ATOMIC_RELEASE);
     }
   }
+  errno = saved_errno;
   __atomic_store_n(&python.looking, 0, __ATOMIC_RELEASE);
 }
 

@@ -60,7 +60,8 @@ def django_views(context):
                     f"where {name} is")
         share = rows[name]["total_ns"] / 1e9 / sampled_seconds(rows)
         print(f"{name}: {share:.3f} of {sampled_seconds(rows):.2f} s")
-        check(least <= share <= 1, f"share of {name} in {route}: {share:.3f}")
+        # Of the time with names: what has none (below) may lie within the view too.
+        check(least <= share <= 1.02, f"share of {name} in {route}: {share:.3f}")
         native = [row["function"] for row in measured(rows) if row["module"] != "python"]
         check(not native, f"functions that are not Python's in {route}: {native[:10]}")
         # A module's code is freed when its import has ended, often before it can be read.
