@@ -72,6 +72,9 @@ enum pinfo_transport {
 
 /* struct pinfo_received.flags */
 #define PINFO_RECEIVED_PARTIAL 1u /* first seen in the middle of a turn: start is too late */
+/* The peer sent it over TLS: the plaintext where pinfo can see it, else the records as they came.
+ * Addresses and ports are zero where the connection behind the TLS library is not known. */
+#define PINFO_RECEIVED_TLS 128u
 
 /* Bytes of a request were handed to the server. The first record of a turn has offset 0; more
  * follow while the turn is being read and fewer than the capture limit's bytes were carried. */
@@ -341,7 +344,8 @@ enum pinfo_loss_kind {
   PINFO_LOSS_RING_EXACT = 10,    /* ring full: an exact profile */
   PINFO_LOSS_EXACT_DECLINED = 11, /* a request without the exact profile that was asked for */
   PINFO_LOSS_EXACT_CALLS = 12,    /* calls for which an exact profile had no room */
-  PINFO_LOSS_KIND_COUNT = 13,
+  PINFO_LOSS_TLS_CALL = 13,      /* a call of a TLS library whose return was not seen */
+  PINFO_LOSS_KIND_COUNT = 14,
 };
 
 /* Emitted by sources when a counter has grown. count is the increase since the last record. */

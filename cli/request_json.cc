@@ -25,6 +25,7 @@ Json RequestJson(const RequestRow& row) {
           {"route", OrNull(row.route)},
           {"status", row.status == 0 ? Json() : Json(row.status)},
           {"protocol", OrNull(row.protocol)},
+          {"tls", row.tls},
           {"outcome", OutcomeName(row.outcome)},
           {"start", FormatRfc3339(row.start_wall_ns)},
           {"queue_ns", OrNull(row.queue_ns)},

@@ -134,6 +134,11 @@ void AddTimes(const RequestRow& row, Table& table) {
   add("waiting (open while its thread did something else)", row.waiting_ns);
 }
 
+std::string ProtocolText(const RequestRow& row) {
+  const std::string name = row.protocol.empty() ? "not known" : row.protocol;
+  return row.tls ? name + " over TLS" : name;
+}
+
 Table Details(const Shown& shown) {
   const RequestRow& row = shown.request;
   Table table({{"REQUEST"}, {std::to_string(row.id.value)}});
@@ -142,7 +147,7 @@ Table Details(const Shown& shown) {
   table.AddRow({"started", FormatLocalTime(row.start_wall_ns)});
   table.AddRow({"process", fmt::format("{} (thread {}) {}", row.pid.value, row.tid.value,
                                        shown.process ? shown.process->argv : "")});
-  table.AddRow({"protocol", row.protocol.empty() ? "not known" : row.protocol});
+  table.AddRow({"protocol", ProtocolText(row)});
   AddTimes(row, table);
   table.AddRow({"received", FormatBytes(row.bytes_in)});
   table.AddRow({"sent", FormatBytes(row.bytes_out)});

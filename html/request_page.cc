@@ -68,6 +68,7 @@ nlohmann::json PageJson(const RequestRow& row, bool show_values, const Profile& 
       {"request", RequestJson(row, show_values)},
       {"tid", row.tid.value},
       {"protocol", row.protocol},
+      {"tls", row.tls},
       {"queue_ns", OrNull(row.queue_ns)},
       {"first_byte_ns", OrNull(row.first_byte_ns)},
       {"bytes_in", row.bytes_in},

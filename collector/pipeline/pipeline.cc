@@ -235,6 +235,7 @@ void Pipeline::OnServed(ServedRequest request) {
   row.target = std::move(request.target);
   row.status = request.status;
   row.protocol = std::move(request.protocol);
+  row.tls = request.tls;
   row.outcome = request.outcome;
   row.start_wall_ns = processes_.WallNs(request.start_ns);
   row.queue_ns = request.queue_ns;

@@ -29,6 +29,7 @@ struct ServedRequest {
   std::string target;
   std::string host;  // Host header or the absolute target's authority, lower case, no default port
   std::string protocol;
+  bool tls = false;  // it came over TLS
   std::string head;  // the request head as captured, for rules on headers
   // False: head is but a beginning, and where protocol is empty target may be one too.
   bool head_complete = true;

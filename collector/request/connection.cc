@@ -48,6 +48,7 @@ TurnRecord* Connection::FindOrAddTurn(uint32_t number) {
 
 void Connection::Learn(const pinfo_received& record) {
   pid_ = Pid{record.header.pid};
+  tls_ |= (record.flags & PINFO_RECEIVED_TLS) != 0;
   if (transport_ != PINFO_TRANSPORT_UNKNOWN) {
     return;
   }
@@ -250,6 +251,7 @@ void Connection::Report(OpenRequest& open, Outcome outcome) {
   request.connection = id_;
   request.outcome = outcome;
   request.transport = transport_;
+  request.tls = tls_;
   request.local_address = local_address_;
   request.peer_address = peer_address_;
   request.end_ns = std::max(request.end_ns, request.start_ns);

@@ -126,6 +126,7 @@ class Connection {
   int64_t closed_ns_ = 0;  // with lingering_, as is close_cause_
   EndCause close_cause_ = EndCause::kClosed;
   uint8_t transport_ = PINFO_TRANSPORT_UNKNOWN;
+  bool tls_ = false;
   std::string local_address_;
   std::string peer_address_;
 

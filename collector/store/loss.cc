@@ -36,6 +36,8 @@ Names NamesOf(pinfo_loss_kind kind) {
       return {"exact_declined", "requests without the exact profile asked for"};
     case PINFO_LOSS_EXACT_CALLS:
       return {"exact_calls", "calls not counted, no room in their exact profile"};
+    case PINFO_LOSS_TLS_CALL:
+      return {"tls_call", "reads and writes over TLS whose end was not seen"};
     case PINFO_LOSS_KIND_COUNT:
       break;
   }

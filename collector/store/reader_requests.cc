@@ -13,7 +13,7 @@ constexpr std::string_view kSelect =
     " r.status, protocol.text, r.outcome, r.start_wall_ns, r.queue_ns, r.first_byte_ns,"
     " r.latency_ns, r.on_cpu_ns, r.blocked_ns, r.runqueue_ns, r.waiting_ns, r.bytes_in, "
     "r.bytes_out,"
-    " r.samples, r.profiled, r.stats_file, r.weight"
+    " r.samples, r.profiled, r.stats_file, r.weight, r.tls"
     " FROM request r CROSS JOIN route ON route.id = r.route_id"
     " CROSS JOIN site ON site.id = route.site_id"
     " CROSS JOIN word method ON method.id = r.method_id"
@@ -51,7 +51,8 @@ RequestRow RowOf(const Statement& statement) {
   row.samples = statement.Int(column++);
   row.profiled = statement.Int(column++) != 0;
   row.stats_file = statement.Text(column++);
-  row.weight = statement.Real(column);
+  row.weight = statement.Real(column++);
+  row.tls = statement.Int(column) != 0;
   return row;
 }
 

@@ -69,6 +69,7 @@ struct RequestRow {
   std::string route;
   int32_t status = 0;    // 0: none seen
   std::string protocol;  // "HTTP/1.1" ...; empty where unknown
+  bool tls = false;      // it came over TLS
   Outcome outcome = Outcome::kUnknown;
   int64_t start_wall_ns = 0;
   std::optional<int64_t> queue_ns;

@@ -10,7 +10,11 @@ namespace pinfo::sqlite {
 namespace {
 
 // migrations[n] leads from version n to n + 1.
-constexpr std::array<const char*, kSchemaVersion> kMigrations = {kSchemaVersion1};
+constexpr std::array<const char*, kSchemaVersion> kMigrations = {
+    kSchemaVersion1,
+    // 1 if the request came over TLS.
+    "ALTER TABLE request ADD COLUMN tls INTEGER NOT NULL DEFAULT 0",
+};
 
 struct Identity {
   int64_t version = 0;

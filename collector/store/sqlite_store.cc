@@ -45,9 +45,9 @@ constexpr const char* kAddRequest =
     "INSERT INTO request(id, process_id, pid, tid, route_id, method_id, protocol_id, target, "
     "status,"
     " outcome, start_wall_ns, latency_ns, queue_ns, first_byte_ns, on_cpu_ns, blocked_ns,"
-    " runqueue_ns, waiting_ns, bytes_in, bytes_out, samples, profiled, stats_file, weight)"
+    " runqueue_ns, waiting_ns, bytes_in, bytes_out, samples, profiled, stats_file, weight, tls)"
     " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19,"
-    " ?20, ?21, ?22, ?23, ?24)";
+    " ?20, ?21, ?22, ?23, ?24, ?25)";
 constexpr const char* kAddSample =
     "INSERT INTO sample(wall_ns, process_id, tid, stack_id, request_id, route_id, kind, weight,"
     " duration_ns, stack_end) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
@@ -273,7 +273,7 @@ Status SqliteStore::WriteRequest(const RequestRow& row) {
                           row.start_wall_ns, row.latency_ns, row.queue_ns, row.first_byte_ns,
                           row.on_cpu_ns, row.blocked_ns, row.runqueue_ns, row.waiting_ns,
                           row.bytes_in, row.bytes_out, row.samples, row.profiled, row.stats_file,
-                          row.weight);
+                          row.weight, row.tls);
 }
 
 Result<StackId> SqliteStore::InternStack(std::span<const FrameRow> root_first) {

@@ -151,6 +151,7 @@ export interface RequestPage {
   request: Request;
   tid: number;
   protocol: string;
+  tls: boolean;
   queue_ns: number | null;
   first_byte_ns: number | null;
   bytes_in: number;

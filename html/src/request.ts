@@ -31,7 +31,7 @@ function summary(page: RequestPage): HTMLElement {
     ['Start', clock(request.start_us, 3), day(request.start_us)],
     ['Site', request.site === '' ? UNKNOWN : request.site],
     ['Route', request.route === '' ? UNKNOWN : request.route],
-    ['Protocol', page.protocol === '' ? UNKNOWN : page.protocol],
+    ['Protocol', page.protocol === '' ? UNKNOWN : page.protocol, page.tls ? 'over TLS' : ''],
     ['First byte', duration(page.first_byte_ns), 'after the request began'],
     ['Queued', duration(page.queue_ns), 'before it was read'],
     ['Received', bytes(page.bytes_in)],

@@ -76,7 +76,8 @@ void FeedOne(pinfo::RequestAssembler& assembler, Input& input, uint64_t now) {
       const std::string_view payload = input.Take(input.Byte());
       record.received = (choice & 16) != 0 ? input.Figure() : payload.size();
       record.transport = flags & 3;
-      record.flags = (flags & 4) != 0 ? PINFO_RECEIVED_PARTIAL : 0;
+      record.flags = ((flags & 4) != 0 ? PINFO_RECEIVED_PARTIAL : 0U) |
+                     ((flags & 8) != 0 ? PINFO_RECEIVED_TLS : 0U);
       record.captured = static_cast<pinfo_u16>(payload.size());
       Feed(assembler, record, payload);
       break;

@@ -17,6 +17,7 @@ TEST(RequestJson, WhatIsKnown) {
   row.route = "/list";
   row.status = 200;
   row.protocol = "HTTP/1.1";
+  row.tls = true;
   row.outcome = Outcome::kComplete;
   row.start_wall_ns = 1'769'846'700'250'123'456;
   row.queue_ns = 1;
@@ -34,6 +35,7 @@ TEST(RequestJson, WhatIsKnown) {
   EXPECT_EQ(JsonLine(RequestJson(row)),
             R"({"id":7,"pid":10,"tid":11,"site":"shop.example","method":"GET",)"
             R"("target":"/list?page=2","route":"/list","status":200,"protocol":"HTTP/1.1",)"
+            R"("tls":true,)"
             R"("outcome":"complete","start":"2026-01-31T08:05:00.250123Z","queue_ns":1,)"
             R"("first_byte_ns":2,"latency_ns":10,"on_cpu_ns":3,"blocked_ns":4,"runqueue_ns":1,)"
             R"("waiting_ns":2,"bytes_in":80,"bytes_out":4000,"samples":5,"profiled":true,)"

@@ -63,6 +63,25 @@ TEST(Assembler, ReportsARequestWithItsFiguresOnceItsLastByteIsOut) {
             1000U);
 }
 
+// What a TLS library's memory buffers give: no socket, hence no address.
+TEST(Assembler, ARequestOverTlsWhoseConnectionIsNotKnown) {
+  Conversation talk;
+  talk.Receive("GET /a HTTP/1.1\r\n\r\n");
+  talk.Send(kOk);
+  auto& record = *const_cast<pinfo_received*>(&talk.records()[0].View().as<pinfo_received>());
+  record.flags = PINFO_RECEIVED_TLS;
+  record.transport = PINFO_TRANSPORT_UNKNOWN;
+  record.local_port = record.peer_port = 0;
+  record.established_ns = 0;
+  const auto requests = Assemble(talk.records());
+  ASSERT_EQ(requests.size(), 1U);
+  EXPECT_TRUE(requests[0].tls);
+  EXPECT_EQ(requests[0].status, 200);
+  EXPECT_EQ(requests[0].local_address, "");
+  EXPECT_EQ(requests[0].peer_address, "");
+  EXPECT_EQ(requests[0].queue_ns, std::nullopt);
+}
+
 TEST(Assembler, SpentIsUnknownWhereAnotherThreadAnswered) {
   Conversation talk;
   talk.Receive(kGet, 1);

@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "collector/store/schema.h"
 #include "collector/store/sqlite_handle.h"
 #include "tests/unit/store/store_fixture.h"
 
@@ -103,6 +104,22 @@ TEST_F(DamageTest, ANewerSchema) {
   Execute("PRAGMA user_version = 99");
   EXPECT_THAT(StoreMessage(), AllOf(HasSubstr("newer pinfo"), HasSubstr("schema 99")));
   EXPECT_THAT(ReaderMessage(), AllOf(HasSubstr("newer pinfo"), HasSubstr("schema 99")));
+}
+
+TEST_F(DamageTest, AnOlderSchemaIsMigratedWithItsRows) {
+  Execute(sqlite::kSchemaVersion1);
+  Execute("PRAGMA user_version = 1");
+  Execute(("PRAGMA application_id = " + std::to_string(sqlite::kApplicationId)).c_str());
+  Execute(
+      "INSERT INTO site VALUES (1, 'shop.example'); INSERT INTO route VALUES (1, 1, '/');"
+      "INSERT INTO word VALUES (1, 'GET');"
+      "INSERT INTO request VALUES (1, 1, 2, 3, 1, 1, 1, '/', 200, 0, 5, 6, NULL, NULL, NULL, NULL,"
+      " NULL, NULL, 7, 8, 0, 0, '', 1)");
+  EXPECT_THAT(ReaderMessage(), HasSubstr("older pinfo"));
+  EXPECT_EQ(StoreMessage(), "");
+  ASSERT_THAT(Requests(), SizeIs(1));
+  EXPECT_EQ(Requests()[0].status, 200);
+  EXPECT_FALSE(Requests()[0].tls);
 }
 
 TEST_F(DamageTest, AnEmptyFile) {

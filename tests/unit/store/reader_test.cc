@@ -56,6 +56,8 @@ TEST_F(ReaderTest, FiltersSelectAndOrdersSort) {
   AddRequests(*store, {one, two, three});
 
   EXPECT_THAT(Ids({}), ElementsAre(3, 2, 1));
+  EXPECT_TRUE(Requests({.method = "POST"})[0].tls);
+  EXPECT_FALSE(Requests({.status_class = 2})[0].tls);
   EXPECT_THAT(Ids({.order = RequestOrder::kOldest}), ElementsAre(1, 2, 3));
   EXPECT_THAT(Ids({.order = RequestOrder::kSlowest}), ElementsAre(2, 3, 1));
   EXPECT_THAT(Ids({.order = RequestOrder::kOnCpu}), ElementsAre(2, 1, 3));

@@ -47,6 +47,7 @@ RequestRow MakeRequest(int64_t id) {
   row.route = "/list";
   row.status = 200;
   row.protocol = "HTTP/1.1";
+  row.tls = id % 2 == 0;
   row.outcome = Outcome::kComplete;
   row.start_wall_ns = kEpoch + id * kSecond;
   row.first_byte_ns = 900'000;
