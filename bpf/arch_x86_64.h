@@ -35,10 +35,20 @@ struct perf_event_context {
   unsigned long ip;
 };
 
+/* The context of a program on a uprobe: the thread's registers (uapi/asm/ptrace.h). Stable interface
+ * too. Volatile: the verifier wants each read at a constant offset, the compiler would join them. */
+struct user_probe_context {
+  volatile unsigned long r15, r14, r13, r12, bp, bx, r11, r10, r9, r8, ax, cx, dx, si, di;
+  volatile unsigned long orig_ax, ip, cs, flags, sp, ss;
+};
+
 #define ARCH_SYSCALL(regs) ((long)(regs)->orig_ax)
 #define ARCH_ARG1(regs) ((unsigned long)(regs)->di)
 #define ARCH_ARG2(regs) ((unsigned long)(regs)->si)
 #define ARCH_ARG3(regs) ((unsigned long)(regs)->dx)
+/* Of a function's call, where they differ from a system call's. */
+#define ARCH_FUNCTION_ARG4(regs) ((unsigned long)(regs)->cx)
+#define ARCH_FUNCTION_ARG5(regs) ((unsigned long)(regs)->r8)
 #define ARCH_IN_SYSCALL(regs) ((long)(regs)->orig_ax != -1)
 
 /* Kernel addresses have the sign bit set. */

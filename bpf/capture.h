@@ -64,6 +64,18 @@ static __always_inline struct user_buffer current_buffer(const struct pt_regs *r
   return buffer;
 }
 
+/* Where the n bytes of an event lie: in the buffer of the running system call, or, without
+ * registers, in one that is known. */
+struct byte_source {
+  const struct pt_regs *regs;
+  struct user_buffer buffer;
+};
+
+static __always_inline struct user_buffer source_buffer(const struct byte_source *source,
+                                                        pinfo_u64 n) {
+  return source->regs ? current_buffer(source->regs, n) : source->buffer;
+}
+
 /* Copies at most limit bytes (a constant the verifier knows); returns how many. */
 static __always_inline pinfo_u16 copy_user(void *to, pinfo_u32 limit,
                                            const struct user_buffer *buffer) {

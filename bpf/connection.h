@@ -32,6 +32,12 @@ static __always_inline bool is_listen_port(pinfo_u32 port) {
   return bpf_map_lookup_elem(&listen_ports, &port) != NULL;
 }
 
+/* Unique while the machine runs: 2^56 ns are more than two years, and one CPU begins at most one
+ * connection a nanosecond. */
+static __always_inline pinfo_u64 new_connection_id(pinfo_u64 now) {
+  return now << 8 | (bpf_get_smp_processor_id() & 255);
+}
+
 /* First sight of a socket: who is on it, and does the followed process answer there? An accepted
  * TCP socket has its listener's port. An accepted unix socket has its listener's address, one that
  * connected has none. */
@@ -41,9 +47,7 @@ static __always_inline void connection_begin(struct connection *connection, stru
   const pinfo_u16 family = BPF_CORE_READ(sk, __sk_common.skc_family);
   bool server = false;
 
-  /* Unique while the machine runs: 2^56 ns are more than two years, and one CPU begins at most one
-   * connection a nanosecond. */
-  connection->turn.connection = now << 8 | (bpf_get_smp_processor_id() & 255);
+  connection->turn.connection = new_connection_id(now);
   if (BPF_CORE_READ(sk, sk_type) == KERNEL_SOCK_STREAM) {
     if (family == KERNEL_AF_INET || family == KERNEL_AF_INET6) {
       endpoint->local_port = BPF_CORE_READ(sk, __sk_common.skc_num);
@@ -89,7 +93,8 @@ static __always_inline bool send_received(const struct connection *connection,
   __builtin_memcpy(record->local_address, connection->endpoint.local_address, 16);
   __builtin_memcpy(record->peer_address, connection->endpoint.peer_address, 16);
   record->transport = connection->endpoint.transport;
-  record->flags = turn->partial ? PINFO_RECEIVED_PARTIAL : 0;
+  record->flags = (turn->partial ? PINFO_RECEIVED_PARTIAL : 0) |
+                  (connection->tls >= TLS_STREAM ? PINFO_RECEIVED_TLS : 0);
   record->reserved = 0;
   bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
   return true;
@@ -97,7 +102,7 @@ static __always_inline bool send_received(const struct connection *connection,
 
 /* n bytes were handed to the running thread. */
 static __always_inline void on_received(struct connection *connection, struct thread_state *thread,
-                                        const struct pt_regs *regs, pinfo_u64 now, pinfo_u64 n) {
+                                        const struct byte_source *source, pinfo_u64 now, pinfo_u64 n) {
   struct pinfo_turn *turn = &connection->turn;
   struct pinfo_thread_time spent;
   struct user_buffer buffer;
@@ -112,7 +117,7 @@ static __always_inline void on_received(struct connection *connection, struct th
   thread->turn = turn->number;
   if (!(todo & PINFO_TURN_CAPTURE))
     return;
-  buffer = current_buffer(regs, n);
+  buffer = source_buffer(source, n);
   /* The sizes that keep the ring small for small requests. */
   if (buffer.length <= 144)
     sent = send_received(connection, &buffer, now, n, 144);
@@ -127,7 +132,7 @@ static __always_inline void on_received(struct connection *connection, struct th
 
 /* n bytes were handed to the kernel by the running thread. */
 static __always_inline void on_sent(struct connection *connection, struct thread_state *thread,
-                                    const struct pt_regs *regs, pinfo_u64 now, pinfo_u64 n) {
+                                    const struct byte_source *source, pinfo_u64 now, pinfo_u64 n) {
   struct pinfo_turn *turn = &connection->turn;
   struct pinfo_response *response = &thread->pending.response;
   struct pinfo_thread_time spent;
@@ -154,7 +159,7 @@ static __always_inline void on_sent(struct connection *connection, struct thread
     response->turn = turn->number;
   }
   if (todo & PINFO_TURN_FIRST_OUT) {
-    buffer = current_buffer(regs, n);
+    buffer = source_buffer(source, n);
     response->captured = copy_user(thread->pending.bytes, PINFO_RESPONSE_CAPTURE_MAX, &buffer);
   }
   fill_header(&response->header, PINFO_RECORD_RESPONSE, sizeof(*response) + response->captured,

@@ -7,17 +7,21 @@
  * Socket strategy (6.3+):  sock_recv_length, sock_send_length, inet_sock_set_state
  * Syscall strategy:        sys_exit, inet_sock_set_state_table
  * Both:                    sched_switch, sched_wakeup, task_newtask, sched_process_exec,
- *                          sched_process_exit, sample
+ *                          sched_process_exit, sample, and those of tls.h (uprobes)
  */
 #include "connection.h"
 #include "kernel_compat.h"
 #include "sample.h"
+#include "tls.h"
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
 
 /* ---- socket strategy ---- */
 
-static __always_inline struct connection *socket_connection(struct sock *sk, pinfo_u64 now) {
+static __always_inline struct connection *socket_connection(struct sock *sk,
+                                                            struct thread_state *thread,
+                                                            const struct byte_source *source,
+                                                            pinfo_u64 now, int n) {
   struct connection *connection = bpf_sk_storage_get(&sockets, sk, 0, 0);
 
   if (!connection) {
@@ -29,7 +33,10 @@ static __always_inline struct connection *socket_connection(struct sock *sk, pin
   }
   if (connection->role == ROLE_UNKNOWN)
     connection_begin(connection, sk, now);
-  return connection->role == ROLE_SERVER ? connection : NULL;
+  if (connection->role == ROLE_SERVER)
+    return connection;
+  tls_note_client(thread, source, n);
+  return NULL;
 }
 
 static __always_inline const struct pt_regs *current_registers(void) {
@@ -38,6 +45,7 @@ static __always_inline const struct pt_regs *current_registers(void) {
 
 SEC("tp_btf/sock_recv_length")
 int BPF_PROG(sock_recv_length, struct sock *sk, int ret, int flags) {
+  struct byte_source source = {};
   struct connection *connection;
   struct thread_state *thread;
   pinfo_u64 now;
@@ -48,18 +56,20 @@ int BPF_PROG(sock_recv_length, struct sock *sk, int ret, int flags) {
   if (!thread)
     return 0;
   now = bpf_ktime_get_ns();
-  connection = socket_connection(sk, now);
+  source.regs = current_registers();
+  connection = socket_connection(sk, thread, &source, now, ret);
   if (!connection)
     return 0;
-  if (ret > 0)
-    on_received(connection, thread, current_registers(), now, ret);
-  else if (connection->endpoint.transport == PINFO_TRANSPORT_UNIX)
-    on_closed(connection, NULL, now, false); /* no state tracepoint tells of a unix socket's end */
+  if (ret > 0 && !tls_hides(connection, thread, &source, now, ret))
+    on_received(connection, thread, &source, now, ret);
+  else if (ret == 0 && connection->endpoint.transport == PINFO_TRANSPORT_UNIX)
+    on_socket_closed(connection, NULL, now, false); /* no state tracepoint tells of a unix socket's end */
   return 0;
 }
 
 SEC("tp_btf/sock_send_length")
 int BPF_PROG(sock_send_length, struct sock *sk, int ret, int flags) {
+  struct byte_source source = {};
   struct connection *connection;
   struct thread_state *thread;
   pinfo_u64 now;
@@ -70,9 +80,10 @@ int BPF_PROG(sock_send_length, struct sock *sk, int ret, int flags) {
   if (!thread)
     return 0;
   now = bpf_ktime_get_ns();
-  connection = socket_connection(sk, now);
-  if (connection)
-    on_sent(connection, thread, current_registers(), now, ret);
+  source.regs = current_registers();
+  connection = socket_connection(sk, thread, &source, now, ret);
+  if (connection && !tls_hides(connection, thread, &source, now, ret))
+    on_sent(connection, thread, &source, now, ret);
   return 0;
 }
 
@@ -94,7 +105,7 @@ static __always_inline void on_tcp_state(struct connection *connection, struct s
    * where the running thread has nothing to do with the connection. */
   if (next == KERNEL_TCP_FIN_WAIT1 || next == KERNEL_TCP_LAST_ACK)
     thread = bpf_task_storage_get(&threads, bpf_get_current_task_btf(), 0, 0);
-  on_closed(connection, thread, now, BPF_CORE_READ(sk, sk_err) == KERNEL_ECONNRESET);
+  on_socket_closed(connection, thread, now, BPF_CORE_READ(sk, sk_err) == KERNEL_ECONNRESET);
 }
 
 static __always_inline bool is_end_state(int state) {
@@ -200,6 +211,7 @@ SEC("tp_btf/sys_exit")
 int BPF_PROG(sys_exit, struct pt_regs *regs, long ret) {
   const long syscall = ARCH_SYSCALL(regs);
   const enum io_direction direction = io_direction(syscall);
+  struct byte_source source = {.regs = regs};
   struct connection *connection;
   struct thread_state *thread;
   struct sock *sk;
@@ -217,18 +229,22 @@ int BPF_PROG(sys_exit, struct pt_regs *regs, long ret) {
   if (!sk)
     return 0;
   connection = table_connection(sk, inode, now, direction == IO_ACCEPT);
-  if (!connection)
+  if (!connection) {
+    if (ret > 0 && direction != IO_ACCEPT)
+      tls_note_client(thread, &source, ret);
     return 0;
+  }
   if (direction == IO_RECEIVE) {
     const bool peek = (syscall == NR_recvfrom && (regs->r10 & KERNEL_MSG_PEEK)) ||
                       (syscall == NR_recvmsg && (ARCH_ARG3(regs) & KERNEL_MSG_PEEK));
 
-    if (ret > 0 && !peek)
-      on_received(connection, thread, regs, now, ret);
+    if (ret > 0 && !peek && !tls_hides(connection, thread, &source, now, ret))
+      on_received(connection, thread, &source, now, ret);
     else if (ret == 0 && connection->endpoint.transport == PINFO_TRANSPORT_UNIX)
-      on_closed(connection, NULL, now, false);
-  } else if (direction == IO_SEND && ret > 0) {
-    on_sent(connection, thread, regs, now, ret);
+      on_socket_closed(connection, NULL, now, false);
+  } else if (direction == IO_SEND && ret > 0 &&
+             !tls_hides(connection, thread, &source, now, ret)) {
+    on_sent(connection, thread, &source, now, ret);
   }
   return 0;
 }
@@ -286,16 +302,20 @@ SEC("tp_btf/task_newtask")
 int BPF_PROG(task_newtask, struct task_struct *task, unsigned long clone_flags) {
   const pinfo_u64 parent = bpf_get_current_pid_tgid();
   const pinfo_u32 pid = task->tgid;
-  const pinfo_u8 one = 1;
+  const pinfo_u32 parent_pid = parent >> 32;
   struct thread_state *thread;
   struct pinfo_task *record;
+  const pinfo_u8 *flags;
 
-  if (!is_followed(parent >> 32))
+  if (!is_followed(parent_pid))
     return 0;
   if (pid != parent >> 32) {
     if (!knob_follow_children)
       return 0;
-    if (bpf_map_update_elem(&followed, &pid, &one, BPF_ANY)) {
+    flags = bpf_map_lookup_elem(&followed, &parent_pid);
+    if (!flags)
+      return 0;
+    if (bpf_map_update_elem(&followed, &pid, flags, BPF_ANY)) {
       count_loss(PINFO_LOSS_THREAD_MAP);
       return 0;
     }
@@ -327,12 +347,15 @@ int BPF_PROG(task_newtask, struct task_struct *task, unsigned long clone_flags) 
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(sched_process_exec, struct task_struct *task, int old_pid,
              struct linux_binprm *binprm) {
+  const pinfo_u32 pid = task->tgid;
+  const pinfo_u8 flags = FOLLOWED;
   struct pinfo_exec *record;
   long length;
 
-  if (!is_followed(task->tgid))
+  if (!is_followed(pid))
     return 0;
-  python_forget(task->tgid);
+  bpf_map_update_elem(&followed, &pid, &flags, BPF_EXIST); /* its libraries are gone */
+  python_forget(pid);
   record = bpf_ringbuf_reserve(&ring, sizeof(*record) + EXEC_PATH_MAX, 0);
   if (!record) {
     count_loss(PINFO_LOSS_RING_OTHER);

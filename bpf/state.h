@@ -21,6 +21,7 @@ const volatile __u32 knob_stack_bytes = 32768;  /* at most PINFO_STACK_MAX */
 const volatile __u64 knob_sample_period_ns = 0; /* what one on-CPU sample stands for */
 const volatile __u32 knob_capture_bytes = 8192; /* of a turn's request, over all its records */
 const volatile bool knob_python = true;         /* false where the verifier refuses the walk */
+const volatile bool knob_tls = true;            /* plaintext of TLS connections */
 
 /* Addresses that a connection's records repeat. */
 struct endpoint {
@@ -38,13 +39,25 @@ enum connection_role {
   ROLE_OTHER = 2,  /* outgoing, or no stream: ignored */
 };
 
+enum connection_tls {
+  TLS_NOT_KNOWN = 0, /* nothing has been received or sent yet */
+  TLS_NONE = 1,
+  TLS_STREAM = 2,    /* TLS records went over the socket */
+  TLS_TIED = 3,      /* and an SSL object that is known is at its end: tls_tied, tls_pid */
+  TLS_PLAINTEXT = 4, /* no socket, but an SSL object (tls.h) */
+};
+
 struct connection {
   struct pinfo_turn turn;
   struct endpoint endpoint;
   pinfo_u64 inode; /* syscall strategy: tells a new socket at an old address */
-  pinfo_u8 role;   /* enum connection_role */
+  /* TLS_TIED: address of the SSL object. TLS_PLAINTEXT: id of the socket's connection, or 0. */
+  pinfo_u64 tls_tied;
+  pinfo_u32 tls_pid; /* whose address */
+  pinfo_u8 role;     /* enum connection_role */
   pinfo_u8 closed;
-  pinfo_u8 reserved[6];
+  pinfo_u8 tls;            /* enum connection_tls */
+  pinfo_u8 tls_from_start; /* TLS_PLAINTEXT: nothing of it was missed */
 };
 
 enum thread_run_state {
@@ -60,6 +73,17 @@ struct pending_response {
   pinfo_u8 bytes[PINFO_RESPONSE_CAPTURE_MAX];
 };
 
+/* The call on an SSL object that the thread is in. */
+struct tls_call {
+  pinfo_u64 ssl; /* 0: none */
+  pinfo_u64 buffer;
+  pinfo_u64 length;
+  pinfo_u64 done; /* where the function puts the number of bytes */
+  pinfo_u64 sp;   /* at its entry */
+  pinfo_u32 function; /* enum pinfo_tls_function */
+  pinfo_u32 reserved;
+};
+
 struct thread_state {
   struct pinfo_thread_time spent; /* up to since_ns */
   pinfo_u64 since_ns;             /* when the run state was entered */
@@ -69,6 +93,7 @@ struct thread_state {
   pinfo_u8 pending_active;
   pinfo_u16 reserved;
   pinfo_u64 python_state; /* address of its PyThreadState when last seen; 0: none */
+  struct tls_call tls;
   struct pending_response pending;
 };
 
@@ -83,7 +108,13 @@ struct {
   __uint(max_entries, 8 << 20);
 } sample_ring SEC(".maps");
 
-/* Thread group ids that are followed. Presence is what counts. */
+/* Bits of a followed process. */
+enum {
+  FOLLOWED = 1,
+  FOLLOWED_TLS = 2, /* has a TLS library that is probed */
+};
+
+/* Thread group ids that are followed: presence is what counts, and the bits above. */
 struct {
   __uint(type, BPF_MAP_TYPE_HASH);
   __uint(max_entries, 65536);

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,7 @@ struct AttachOptions {
   int hz = 99;
   size_t ring_mb = 32;
   bool no_children = false;
+  bool no_tls = false;
 };
 
 BpfOptions ToBpfOptions(const AttachOptions& options) {
@@ -34,6 +36,7 @@ BpfOptions ToBpfOptions(const AttachOptions& options) {
                                              : ProbeStrategy::kAuto;
   bpf.hz = options.hz;
   bpf.follow_children = !options.no_children;
+  bpf.tls = !options.no_tls;
   bpf.ring_bytes = options.ring_mb << 20;
   return bpf;
 }
@@ -55,13 +58,13 @@ Status FollowAll(BpfSource& source, const std::vector<Pid>& pids, const AttachOp
   return {};
 }
 
-// Prints the source's notes from this one on; returns how many there are.
-size_t ShowNotes(const BpfSource& source, size_t first) {
-  const std::vector<std::string> notes = source.notes();
-  for (size_t i = first; i < notes.size(); ++i) {
-    Tell("pinfo: {}\n", notes[i]);
+// Prints the source's notes but for those shown, which these then are too.
+void ShowNotes(const BpfSource& source, std::set<std::string>& shown) {
+  for (const std::string& note : source.notes()) {
+    if (shown.insert(note).second) {
+      Tell("pinfo: {}\n", note);
+    }
   }
-  return notes.size();
 }
 
 Status Attach(const AttachOptions& options, const GlobalOptions& global) {
@@ -86,7 +89,8 @@ Status Attach(const AttachOptions& options, const GlobalOptions& global) {
   if (Status status = FollowAll(**source, *pids, options); !status) {
     return status;
   }
-  const size_t notes_shown = ShowNotes(**source, 0);
+  std::set<std::string> notes_shown;
+  ShowNotes(**source, notes_shown);
   std::vector<uint32_t> numbers;
   for (const Pid pid : *pids) {
     numbers.push_back(pid.value);
@@ -122,6 +126,9 @@ void RegisterAttach(CLI::App& app, const GlobalOptions& global) {
       ->capture_default_str();
   command->add_flag("--no-children", options->no_children,
                     "Leave out processes that the chosen ones have started or will start");
+  command->add_flag("--no-tls", options->no_tls,
+                    "Put no probes on TLS libraries: requests over TLS are then turns of encrypted "
+                    "bytes");
   AddCaptureOptions(*command, options->capture, /*with_record=*/true);
   command->callback([options, &global] {
     if (NothingSelected(options->selection)) {

@@ -45,6 +45,11 @@ std::vector<Check> CheckBpf() {
                     .works = true,
                     .detail = sockets ? "socket tracepoints: only sockets of followed processes pay"
                                       : "system call probes: every system call pays a little"});
+  if ((*source)->sees_tls()) {
+    checks.push_back({.name = "attach (eBPF), TLS",
+                      .works = true,
+                      .detail = "uprobes: requests over OpenSSL's libssl are seen in plaintext"});
+  }
   for (const std::string& note : (*source)->notes()) {
     checks.push_back({.name = "attach (eBPF), in part", .works = false, .detail = note});
   }

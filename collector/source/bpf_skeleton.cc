@@ -13,6 +13,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "collector/source/user_probe.h"
+
 namespace pinfo {
 namespace {
 
@@ -25,6 +27,7 @@ struct ProgramRole {
   std::string_view feature;
 };
 constexpr std::string_view kSampler = "sample";
+constexpr std::string_view kTlsFeature = "the plaintext of TLS connections";
 constexpr ProgramRole kPrograms[] = {
     {"sock_recv_length", true, false, true, "timing requests by the socket tracepoints"},
     {"sock_send_length", true, false, true, "timing requests by the socket tracepoints"},
@@ -37,6 +40,10 @@ constexpr ProgramRole kPrograms[] = {
     {"sched_process_exec", true, true, false, "noticing exec"},
     {"sched_process_exit", true, true, false, "noticing the end of processes"},
     {kSampler, true, true, false, "stack samples"},
+    {"tls_enter", true, true, false, kTlsFeature},
+    {"tls_return", true, true, false, kTlsFeature},
+    {"tls_state", true, true, false, kTlsFeature},
+    {"tls_free", true, true, false, kTlsFeature},
 };
 
 const ProgramRole* RoleOf(std::string_view name) {
@@ -87,7 +94,7 @@ struct LoadAttempt {
   std::string error;
 };
 
-LoadAttempt TryLoad(const BpfOptions& options, bool socket_strategy, bool python,
+LoadAttempt TryLoad(const BpfOptions& options, bool socket_strategy, bool python, bool tls,
                     const std::set<std::string, std::less<>>& left_out) {
   LoadAttempt attempt;
   std::string log;
@@ -103,6 +110,7 @@ LoadAttempt TryLoad(const BpfOptions& options, bool socket_strategy, bool python
   skeleton->rodata->knob_follow_children = options.follow_children;
   skeleton->rodata->knob_stack_bytes = options.stack_bytes;
   skeleton->rodata->knob_python = python;
+  skeleton->rodata->knob_tls = tls;
   skeleton->rodata->knob_sample_period_ns =
       options.hz > 0 ? 1'000'000'000 / static_cast<uint64_t>(options.hz) : 0;
   bpf_map__set_max_entries(skeleton->maps.ring, static_cast<uint32_t>(options.ring_bytes));
@@ -112,13 +120,19 @@ LoadAttempt TryLoad(const BpfOptions& options, bool socket_strategy, bool python
                            static_cast<uint32_t>(libbpf_num_possible_cpus()));
   bpf_map__set_autocreate(skeleton->maps.sockets, socket_strategy);
   bpf_map__set_autocreate(skeleton->maps.socket_table, !socket_strategy);
+  bpf_map__set_autocreate(skeleton->maps.tls_sessions, tls);
+  const bool multi_probes = tls && UserProbe::HasMulti();
   bpf_program* program = nullptr;
   bpf_object__for_each_program(program, skeleton->obj) {
     const char* name = bpf_program__name(program);
     const ProgramRole* role = RoleOf(name);
     bpf_program__set_autoload(
         program, role != nullptr && !left_out.contains(name) &&
+                     (tls || role->feature != kTlsFeature) &&
                      (socket_strategy ? role->socket_strategy : role->syscall_strategy));
+    if (multi_probes && bpf_program__type(program) == BPF_PROG_TYPE_KPROBE) {
+      UserProbe::PrepareForMulti(program);
+    }
   }
   const int error = pinfo_bpf__load(skeleton.get());
   g_libbpf_log = nullptr;
@@ -137,10 +151,12 @@ Result<LoadedSkeleton> LoadStrategy(const BpfOptions& options, bool socket_strat
   loaded.socket_strategy = socket_strategy;
   std::set<std::string, std::less<>> left_out;
   bool python = true;
+  bool tls = options.tls;
   for (size_t tries = 0; tries <= std::size(kPrograms) + 1; ++tries) {
-    LoadAttempt attempt = TryLoad(options, socket_strategy, python, left_out);
+    LoadAttempt attempt = TryLoad(options, socket_strategy, python, tls, left_out);
     if (attempt.skeleton) {
       loaded.skeleton = std::move(attempt.skeleton);
+      loaded.tls = tls;
       return loaded;
     }
     const ProgramRole* role = RoleOf(attempt.failed_program);
@@ -157,6 +173,7 @@ Result<LoadedSkeleton> LoadStrategy(const BpfOptions& options, bool socket_strat
       continue;
     }
     left_out.insert(attempt.failed_program);
+    tls = tls && role->feature != kTlsFeature;  // all of them or none
     loaded.notes.push_back(
         fmt::format("{} is off: the kernel refused the program {}", role->feature, role->name));
   }
@@ -166,7 +183,10 @@ Result<LoadedSkeleton> LoadStrategy(const BpfOptions& options, bool socket_strat
 void AttachTracepoints(LoadedSkeleton& loaded, std::string& essential_failure) {
   bpf_program* program = nullptr;
   bpf_object__for_each_program(program, loaded.skeleton->obj) {
-    if (!bpf_program__autoload(program) || bpf_program__type(program) == BPF_PROG_TYPE_PERF_EVENT) {
+    // Those of sampling are attached to CPUs, those of TLS to files as processes map them.
+    if (!bpf_program__autoload(program) ||
+        bpf_program__type(program) == BPF_PROG_TYPE_PERF_EVENT ||
+        bpf_program__type(program) == BPF_PROG_TYPE_KPROBE) {
       continue;
     }
     bpf_link* link = bpf_program__attach(program);
@@ -244,6 +264,13 @@ Result<LoadedSkeleton> LoadSkeleton(const BpfOptions& options) {
     return Fail(essential_failure);
   }
   AttachSampler(*loaded, options.hz);
+  if (loaded->tls) {
+    if (const Status status = TryUserProbe(loaded->skeleton->progs.tls_enter); !status) {
+      loaded->tls = false;
+      loaded->notes.push_back(
+          fmt::format("{} is off: {}", kTlsFeature, status.error().message));
+    }
+  }
   return loaded;
 }
 

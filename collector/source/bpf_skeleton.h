@@ -26,6 +26,7 @@ using LinkPtr = std::unique_ptr<bpf_link, LinkDeleter>;
 struct LoadedSkeleton {
   SkeletonPtr skeleton;
   bool socket_strategy = true;
+  bool tls = false;  // its programs are there and the kernel takes uprobes
   std::vector<LinkPtr> links;
   std::vector<UniqueFd> perf_events;
   std::vector<std::string> notes;

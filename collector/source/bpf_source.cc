@@ -3,6 +3,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <optional>
 #include <unordered_set>
 
 #include <bpf/bpf.h>
@@ -14,6 +15,7 @@
 #include "collector/python/python_watcher.h"
 #include "collector/source/bpf_skeleton.h"
 #include "collector/source/mapping_events.h"
+#include "collector/source/tls_probes.h"
 
 namespace pinfo {
 namespace {
@@ -31,7 +33,17 @@ class BpfSourceImpl final : public BpfSource, private RecordSink {
   explicit BpfSourceImpl(LoadedSkeleton loaded, bool follow_children)
       : loaded_(std::move(loaded)),
         python_([this](Pid pid, const pinfo_python_layout* layout) { SetPython(pid, layout); }),
-        follow_children_(follow_children) {}
+        follow_children_(follow_children) {
+    if (loaded_.tls) {
+      const auto& skeleton = *loaded_.skeleton;
+      tls_.emplace(TlsPrograms{.enter = skeleton.progs.tls_enter,
+                               .leave = skeleton.progs.tls_return,
+                               .state = skeleton.progs.tls_state,
+                               .free = skeleton.progs.tls_free,
+                               .followed_map = bpf_map__fd(skeleton.maps.followed),
+                               .sessions_map = bpf_map__fd(skeleton.maps.tls_sessions)});
+    }
+  }
 
   Status OpenRings();
   void OpenMappingEvents();
@@ -39,6 +51,7 @@ class BpfSourceImpl final : public BpfSource, private RecordSink {
   Status AddListenPort(uint16_t port) override;
   std::vector<std::string> notes() const override;
   size_t followed_count() const override { return followed_.size(); }
+  bool sees_tls() const override { return loaded_.tls; }
   std::string mode() const override {
     return loaded_.socket_strategy ? "ebpf-socket" : "ebpf-syscall";
   }
@@ -62,6 +75,7 @@ class BpfSourceImpl final : public BpfSource, private RecordSink {
   std::unique_ptr<MappingEvents> mapping_events_;  // nullptr: /proc alone tells
   ProcessWatcher watcher_;
   PythonWatcher python_;
+  std::optional<TlsProbes> tls_;
   std::unordered_set<Pid> followed_;
   std::vector<Pid> to_announce_;  // followed since the last drain
   std::array<uint64_t, PINFO_LOSS_KIND_COUNT> reported_{};
@@ -80,6 +94,9 @@ int BpfSourceImpl::OnRingRecord(void* context, void* data, size_t size) {
 std::vector<std::string> BpfSourceImpl::notes() const {
   std::vector<std::string> notes = loaded_.notes;
   notes.insert(notes.end(), python_.notes().begin(), python_.notes().end());
+  if (tls_) {
+    notes.insert(notes.end(), tls_->notes().begin(), tls_->notes().end());
+  }
   return notes;
 }
 
@@ -95,6 +112,9 @@ void BpfSourceImpl::SetPython(Pid pid, const pinfo_python_layout* layout) {
 void BpfSourceImpl::OnRecord(std::span<const std::byte> bytes) {
   if (const auto record = DecodeRecord(bytes)) {
     python_.OnRecord(*record, *this);
+    if (tls_) {
+      tls_->OnRecord(*record);
+    }
   }
   Forward(bytes);
 }
@@ -115,6 +135,9 @@ void BpfSourceImpl::OnKernelRecord(std::span<const std::byte> bytes) {
     }
     // First: what an exec made void must not outlive the new program's mappings.
     python_.OnRecord(*record, *this);
+    if (tls_) {
+      tls_->OnRecord(*record);
+    }
     watcher_.OnRecord(*record, *this);
   }
   Forward(bytes);
@@ -196,6 +219,9 @@ Status BpfSourceImpl::FollowTree(Pid pid) {
         pid.value));
   }
   python_.Inspect(pid);
+  if (tls_) {
+    tls_->Inspect(pid);
+  }
   for (const uint16_t port : ListenPorts(pid)) {
     if (Status status = AddListenPort(port); !status) {
       return status;
@@ -285,6 +311,9 @@ Result<size_t> BpfSourceImpl::Drain(RecordSink& sink) {
     watcher_.Tick(now_ns, *this);
     ReconcileEnded(now_ns);
     python_.Tick();
+    if (tls_) {
+      tls_->Tick(now_ns);
+    }
   }
   EmitLosses(*this);
   sink_ = nullptr;
@@ -295,6 +324,9 @@ Result<size_t> BpfSourceImpl::Drain(RecordSink& sink) {
 }
 
 void BpfSourceImpl::Stop() {
+  if (tls_) {
+    tls_->Stop();
+  }
   loaded_.links.clear();
   loaded_.perf_events.clear();
   stopped_ = true;

@@ -25,6 +25,7 @@ struct BpfOptions {
   size_t ring_bytes = 32 << 20;  // a power of two
   size_t sample_ring_bytes = 8 << 20;
   uint32_t stack_bytes = 32768;  // of user stack copied at most
+  bool tls = true;               // probe TLS libraries
 };
 
 class BpfSource : public Source {
@@ -39,10 +40,12 @@ class BpfSource : public Source {
   // Connections on this local port are a followed process's even where no listener was found.
   virtual Status AddListenPort(uint16_t port) = 0;
 
-  // What this kernel refused, then which interpreters cannot be read, one sentence each; empty
-  // where everything works. Grows at its end while processes are followed.
+  // What this kernel refused, which interpreters cannot be read, which TLS libraries cannot be
+  // probed, one sentence each; empty where everything works. Grows while processes are followed.
   [[nodiscard]] virtual std::vector<std::string> notes() const = 0;
   [[nodiscard]] virtual size_t followed_count() const = 0;
+  // Requests over TLS can be seen in plaintext.
+  [[nodiscard]] virtual bool sees_tls() const = 0;
 };
 
 // Why BPF cannot work here at all, or an empty string. For `pinfo doctor` and error messages.

@@ -30,11 +30,12 @@ COLLECTOR = {
     "stack": {"base"},
     "process": {"base", "stack"},
     "python": {"base", "stack", "process"},
-    "source": {"base", "process", "python"},
+    "tls": {"base", "stack"},
+    "source": {"base", "stack", "process", "python", "tls"},
     "request": {"base", "source"},
     "monitor": {"base", "profile", "store", "views"},
     "pipeline": {"base", "profile", "emit", "store", "views", "stack", "source", "process",
-                 "python", "request", "monitor"},
+                 "python", "tls", "request", "monitor"},
 }
 # Plain values and interfaces between the stages, which any area may use: who implements one and who
 # calls it need not know each other.
@@ -49,6 +50,7 @@ LIBRARIES = {
     re.compile(r"^sqlite3\.h$"): ("collector/store/", None),
     re.compile(r"^(graphviz/)?gvc\.h$"): ("collector/emit/", 1),
     re.compile(r"\.skel\.h$"): ("collector/source/bpf_", 1),
+    re.compile(r"^Zydis/"): ("collector/tls/", 1),
 }
 
 
