@@ -6,6 +6,7 @@
 #include "preload/describe.h"
 #include "preload/exact.h"
 #include "preload/sampler.h"
+#include "preload/tls.h"
 #include "preload/writer.h"
 
 static void fill_header(struct pinfo_header* header, unsigned type, pinfo_u64 size, pinfo_u32 tid) {
@@ -77,7 +78,8 @@ static void emit_received(const struct pinfo_connection* connection, pinfo_u32 t
   memcpy(record->local_address, connection->local_address, 16);
   memcpy(record->peer_address, connection->peer_address, 16);
   record->transport = connection->transport;
-  record->flags = turn->partial ? PINFO_RECEIVED_PARTIAL : 0;
+  record->flags = (pinfo_u8)((turn->partial ? PINFO_RECEIVED_PARTIAL : 0) |
+                             (connection->tls >= PINFO_TLS_STREAM ? PINFO_RECEIVED_TLS : 0));
   record->captured = (pinfo_u16)captured;
   record->reserved = 0;
   if (data != NULL) copy_vector((unsigned char*)(record + 1), data, count, captured);
@@ -88,7 +90,7 @@ static void begin_turn(struct pinfo_connection* connection, struct pinfo_thread*
   struct pinfo_turn* turn = &connection->turn;
   if (turn->connection == 0) {
     turn->connection = __atomic_fetch_add(&pinfo_process.next_connection, 1, __ATOMIC_RELAXED);
-    pinfo_connection_describe(connection, fd);
+    if (fd >= 0) pinfo_connection_describe(connection, fd);
   }
   thread->connection = turn->connection;
   thread->turn = turn->number;
@@ -97,6 +99,12 @@ static void begin_turn(struct pinfo_connection* connection, struct pinfo_thread*
 
 void pinfo_received(struct pinfo_connection* connection, int fd, const struct iovec* data,
                     int count, pinfo_u64 n) {
+  if (!pinfo_tls_hides(connection, fd, data, count, n))
+    pinfo_plaintext_received(connection, fd, data, count, n);
+}
+
+void pinfo_plaintext_received(struct pinfo_connection* connection, int fd, const struct iovec* data,
+                              int count, pinfo_u64 n) {
   struct pinfo_thread* thread = pinfo_thread_self();
   if (connection->write_ended || thread == NULL || !pinfo_serves()) return;
   pinfo_emit_pending(thread);
@@ -169,6 +177,12 @@ static void fill_spent(struct pinfo_response* response, const struct pinfo_turn*
 
 void pinfo_sent(struct pinfo_connection* connection, const struct iovec* data, int count,
                 pinfo_u64 n) {
+  if (!pinfo_tls_hides(connection, -1, data, count, n))
+    pinfo_plaintext_sent(connection, data, count, n);
+}
+
+void pinfo_plaintext_sent(struct pinfo_connection* connection, const struct iovec* data, int count,
+                          pinfo_u64 n) {
   struct pinfo_thread* thread = pinfo_thread_self();
   if (thread == NULL || !pinfo_recording()) return;
   struct pinfo_turn* turn = &connection->turn;

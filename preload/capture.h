@@ -23,9 +23,14 @@
 /* n > 0 bytes came in on fd. Where data is NULL they are not at hand (splice, MSG_TRUNC). */
 void pinfo_received(struct pinfo_connection* connection, int fd, const struct iovec* data,
                     int count, pinfo_u64 n);
+/* The same in plaintext, out of a TLS library; fd: -1 where no socket is known. */
+void pinfo_plaintext_received(struct pinfo_connection* connection, int fd, const struct iovec* data,
+                              int count, pinfo_u64 n);
 /* n > 0 bytes went out. data may be NULL (sendfile, splice). */
 void pinfo_sent(struct pinfo_connection* connection, const struct iovec* data, int count,
                 pinfo_u64 n);
+void pinfo_plaintext_sent(struct pinfo_connection* connection, const struct iovec* data, int count,
+                          pinfo_u64 n);
 /* The last descriptor of the connection is being closed. */
 void pinfo_connection_ended(struct pinfo_connection* connection);
 /* Hands the pending response of the thread on, unless somebody else is at it. */

@@ -65,7 +65,7 @@ static void push_free(struct pinfo_connection* connection) {
       !__atomic_compare_exchange_n(&free_list, &head, next, 0, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED));
 }
 
-static struct pinfo_connection* new_connection(void) {
+struct pinfo_connection* pinfo_connection_without_fd(void) {
   struct pinfo_connection* connection = pop_free();
   if (connection == NULL) {
     const unsigned number = __atomic_fetch_add(&pool_used, 1, __ATOMIC_RELAXED);
@@ -85,7 +85,7 @@ static struct pinfo_connection* new_connection(void) {
   return connection;
 }
 
-static void release(struct pinfo_connection* connection) {
+void pinfo_connection_release(struct pinfo_connection* connection) {
   if (__atomic_sub_fetch(&connection->references, 1, __ATOMIC_ACQ_REL) != 0) return;
   pinfo_connection_ended(connection);
   connection->in_use = 0;
@@ -99,11 +99,11 @@ static int is_connection(const struct pinfo_connection* entry) {
 static void replace(int fd, struct pinfo_connection* entry) {
   struct pinfo_connection** slot = slot_of(fd);
   if (slot == NULL) {
-    if (is_connection(entry)) release(entry);
+    if (is_connection(entry)) pinfo_connection_release(entry);
     return;
   }
   struct pinfo_connection* old = __atomic_exchange_n(slot, entry, __ATOMIC_ACQ_REL);
-  if (is_connection(old)) release(old);
+  if (is_connection(old)) pinfo_connection_release(old);
 }
 
 void pinfo_fd_is(int fd, struct pinfo_connection* kind) {
@@ -112,7 +112,7 @@ void pinfo_fd_is(int fd, struct pinfo_connection* kind) {
 
 void pinfo_fd_accepted(int fd) {
   if (!pinfo_serves()) return;
-  struct pinfo_connection* connection = new_connection();
+  struct pinfo_connection* connection = pinfo_connection_without_fd();
   if (connection == NULL) {
     pinfo_ring_count_loss(PINFO_LOSS_CONNECTION_MAP);
     pinfo_fd_is(fd, PINFO_FD_OTHER);

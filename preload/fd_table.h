@@ -26,6 +26,7 @@ struct pinfo_connection {
   pinfo_u8 described; /* the addresses below are filled in */
   pinfo_u8 transport;
   pinfo_u8 reset;       /* the peer reset it */
+  pinfo_u8 tls;         /* PINFO_TLS_* of tls.h */
   pinfo_u8 write_ended; /* shutdown for writing: what still comes in is discarded by the server */
   pinfo_u16 local_port;
   pinfo_u16 peer_port;
@@ -58,6 +59,10 @@ static inline struct pinfo_connection* pinfo_connection_of(int fd) {
   if (entry == PINFO_FD_UNKNOWN) entry = pinfo_fd_judge(fd);
   return (unsigned long)entry > (unsigned long)PINFO_FD_LISTENING ? entry : NULL;
 }
+
+/* One that no descriptor leads to, to be released by whoever made it. NULL: no room. */
+struct pinfo_connection* pinfo_connection_without_fd(void);
+void pinfo_connection_release(struct pinfo_connection* connection);
 
 void pinfo_fd_accepted(int fd);
 void pinfo_fd_is(int fd, struct pinfo_connection* kind); /* UNKNOWN, OTHER or LISTENING */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Loading and unloading of code, to learn that the mappings change. */
 #include "preload/describe.h"
+#include "preload/openssl.h"
 #include "preload/real.h"
 
 /* dlopen looks at its return address: whose RUNPATH to search, which namespace to load into. So it
@@ -36,7 +37,9 @@ __asm__(
     ".popsection\n");
 
 PINFO_EXPORT int dlclose(void* handle) {
+  pinfo_openssl_forget();
   const int result = PINFO_REAL(dlclose) != NULL ? pinfo_real.p_dlclose(handle) : -1;
+  pinfo_openssl_forget();
   pinfo_describe_mappings_change();
   return result;
 }

@@ -48,6 +48,10 @@ struct pinfo_thread {
   pinfo_u32 turn;
   int answered; /* a response to it has begun */
 
+  const void* tls_object; /* the SSL object that a call is under way on; NULL: none */
+  char* tls_frame;        /* where on the stack the call is */
+  int tls_fd;             /* socket with TLS records that was read within it; -1: none */
+
   int timer;          /* kernel timer id; -1: none */
   int no_signal_room; /* its alternate signal stack is too small to be sampled on */
   int in_handler;
