@@ -23,12 +23,14 @@ import measure
 import observers
 import records
 import running
+import tls_servers
 
 # name -> kind of server, page, connections, observers beside pinfo's and A/A
 WORKLOADS = {
     "nginx": (running.Nginx, "/index.html", 16, [observers.Perf, observers.Bpftrace]),
     "django": (running.Gunicorn, "/list", 4,
                [observers.Perf, observers.Bpftrace, observers.CProfileMiddleware]),
+    "nginx-tls": (tls_servers.Nginx, "/index.html", 16, []),
 }
 # What pinfo must reach: throughput against bare.
 TARGETS = {("nginx", "pinfo attach"): 0.94, ("nginx", "pinfo run"): 0.92,

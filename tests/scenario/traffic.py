@@ -1,13 +1,29 @@
 """Clients of the servers: requests one knows exactly, over connections one controls."""
 import http.client
 import socket
+import ssl
 import subprocess
 import threading
 
 
-def send(port, method, target, body=None, headers=None, connection=None):
+def tls_client():
+    """A client's side that takes any certificate."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def connect(port, tls=False):
+    """A connection for send(), in plaintext or over TLS."""
+    if tls:
+        return http.client.HTTPSConnection("127.0.0.1", port, timeout=30, context=tls_client())
+    return http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+
+
+def send(port, method, target, body=None, headers=None, connection=None, tls=False):
     """One request; returns (status, body). connection: reuse this http.client connection."""
-    own = connection or http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    own = connection or connect(port, tls)
     try:
         own.request(method, target, body=body, headers=headers or {})
         response = own.getresponse()
@@ -17,22 +33,22 @@ def send(port, method, target, body=None, headers=None, connection=None):
             own.close()
 
 
-def keep_alive(port, requests):
+def keep_alive(port, requests, tls=False):
     """(method, target, body) one after the other on one connection; the statuses."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection = connect(port, tls)
     try:
         return [send(port, *request, connection=connection)[0] for request in requests]
     finally:
         connection.close()
 
 
-def parallel(port, requests, clients):
+def parallel(port, requests, clients, tls=False):
     """The same from several threads at once, each with its share on its own connection."""
     errors = []
 
     def client(share):
         try:
-            keep_alive(port, share)
+            keep_alive(port, share, tls)
         except OSError as error:
             errors.append(error)
 
@@ -46,9 +62,12 @@ def parallel(port, requests, clients):
         raise errors[0]
 
 
-def raw(port, *pieces, read=True):
+def raw(port, *pieces, read=True, tls=False):
     """Bytes as they are, piece by piece; what the server said until it closed or went quiet."""
-    with socket.create_connection(("127.0.0.1", port), 10) as peer:
+    peer = socket.create_connection(("127.0.0.1", port), 10)
+    if tls:
+        peer = tls_client().wrap_socket(peer)
+    with peer:
         peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for piece in pieces:
             peer.sendall(piece)
@@ -59,7 +78,7 @@ def raw(port, *pieces, read=True):
         try:
             while chunk := peer.recv(65536):
                 answer += chunk
-        except (TimeoutError, ConnectionResetError):
+        except (TimeoutError, ConnectionResetError, ssl.SSLError):
             pass
         return answer
 
