@@ -224,7 +224,7 @@ def a_program_that_only_looks_like_python(context):
     check("Python" not in observed.text, observed.text)
 
 
-@scenario(modes=("preload",), seconds=120)
+@scenario(modes=("preload",), seconds=240)
 def lies_about_an_interpreter(context):
     """Corrupt and unknown interpreters: the process ends as it would, and is told of by its name."""
     fake = shutil.copy(harness.built("PINFO_FAKE_PYTHON"), context.binaries)
