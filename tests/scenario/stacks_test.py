@@ -153,6 +153,36 @@ def libraries_come_and_go(context):
         check(f"work_in_{wrong}" not in times, f"work_in_{wrong} in requests to /{name}: {times}")
 
 
+def large_elf_files(count):
+    """The largest programs and libraries of the distribution's folders."""
+    paths = [path for folder in ("/usr/bin", "/usr/sbin", "/usr/lib/x86_64-linux-gnu",
+                                 "/usr/lib/gcc/x86_64-linux-gnu/12", "/usr/lib/llvm-14/lib")
+             for path in pathlib.Path(folder).glob("*") if path.is_file() and not path.is_symlink()]
+    found = []
+    for path in sorted(paths, key=lambda each: -each.stat().st_size):
+        with open(path, "rb") as file:
+            head = file.read(18)
+        if head[:4] == b"\x7fELF" and head[16] in (2, 3):  # ET_EXEC, ET_DYN
+            found.append(path)
+        if len(found) == count:
+            break
+    return found
+
+
+@scenario(modes=("preload",), seconds=90)
+def memory_of_twenty_large_files(context):
+    """Tables and names of 20 large files, 500 addresses of each segment, in at most 200 MB."""
+    files = large_elf_files(20)
+    check_equal(len(files), 20, "large files found")
+    done = subprocess.run([built("PINFO_SYMBOLIZER_MEMORY"), *files], capture_output=True,
+                          text=True, timeout=80)
+    check_equal(done.returncode, 0, f"exit status: {done.stderr}")
+    figures = json.loads(done.stdout)
+    print(sum(path.stat().st_size for path in files) >> 20, "MB of files:", done.stdout)
+    check(figures["named"] > 1000 and figures["with_rule"] > 1000, f"looked up: {figures}")
+    check(figures["peak_bytes"] <= 200 << 20, f"memory: {figures}")
+
+
 @scenario()
 def after_exec_and_fork(context):
     """A shell runs the server, which forks its workers: their functions have names."""
