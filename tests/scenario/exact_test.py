@@ -147,6 +147,10 @@ def every_version_installed(context):
 
 def check_agrees_within(exact, truth, what):
     """All that cProfile saw, as often; the exact profile has more around it."""
+    # cProfile names a C method after what the type of the first self has under that name: dict's
+    # __getitem__ of a Python subclass that overrides it, if that comes first, as this function.
+    truth = {key: value for key, value in truth.items()
+             if key[0] != "~" or not key[2].startswith("<function ")}
     missing = [key for key in truth if key not in exact and "lsprof" not in key[2]]
     check(not missing, f"{what}: {missing} are missing")
     same = {key for key in truth if key in exact and exact[key][:2] == truth[key][:2]}
