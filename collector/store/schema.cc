@@ -22,6 +22,8 @@ struct Identity {
   int64_t objects = 0;  // tables, indexes ...
 };
 
+// REQUIRES a transaction, so that the three figures are of one moment: between two of them another
+// process may make the database what it is.
 Result<Identity> Identify(Database& database) {
   Identity identity;
   for (const auto& [value, sql] : {std::pair{&identity.version, "PRAGMA user_version"},
@@ -36,7 +38,6 @@ Result<Identity> Identify(Database& database) {
   return identity;
 }
 
-// REQUIRES a transaction, so that the three figures are of one moment.
 Status CheckIdentity(const Database& database, const Identity& identity) {
   if (identity.objects != 0 && identity.application_id != kApplicationId) {
     return Fail(fmt::format("{}: is a database of another program, not of pinfo; use another --db",
@@ -49,6 +50,17 @@ Status CheckIdentity(const Database& database, const Identity& identity) {
                     database.Path(), identity.version, kSchemaVersion));
   }
   return {};
+}
+
+Result<Identity> IdentifyInTransaction(Database& database) {
+  if (Status status = database.Execute("BEGIN"); !status) {
+    return tl::unexpected(status.error());
+  }
+  Result<Identity> identity = Identify(database);
+  if (Status status = database.Execute("COMMIT"); !status && identity) {
+    return tl::unexpected(status.error());
+  }
+  return identity;
 }
 
 // SQLite does not call its busy handler for this one statement.
@@ -102,7 +114,7 @@ Status Migrate(Database& database) {
 }  // namespace
 
 Status PrepareForWriting(Database& database) {
-  const Result<Identity> identity = Identify(database);
+  const Result<Identity> identity = IdentifyInTransaction(database);
   if (!identity) {
     return tl::unexpected(identity.error());
   }
