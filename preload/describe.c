@@ -10,6 +10,10 @@
 
 #define PINFO_MAPPINGS_WATCH_NS 1000000000u
 #define PINFO_MAPPINGS_PAUSE_NS 100000000u
+/* Code is used as soon as it is there: at first it is looked at more often. */
+#define PINFO_MAPPINGS_FIRST_NS 50000000u
+#define PINFO_MAPPINGS_FIRST_PAUSE_NS 10000000u
+#define PINFO_MAPPINGS_LEAST_PAUSE_NS 1000000u
 
 pinfo_u64 pinfo_mappings_changed_ns;
 static pinfo_u64 mappings_read_ns;
@@ -184,7 +188,13 @@ void pinfo_describe_mappings_change(void) {
 
 void pinfo_describe_mappings_again(pinfo_u64 now) {
   pinfo_u64 changed = __atomic_load_n(&pinfo_mappings_changed_ns, __ATOMIC_RELAXED);
-  if (now - __atomic_load_n(&mappings_read_ns, __ATOMIC_RELAXED) < PINFO_MAPPINGS_PAUSE_NS ||
+  const pinfo_u64 read = __atomic_load_n(&mappings_read_ns, __ATOMIC_RELAXED);
+  pinfo_u64 pause = PINFO_MAPPINGS_PAUSE_NS;
+  if (changed > read)
+    pause = PINFO_MAPPINGS_LEAST_PAUSE_NS; /* what is known is out of date, and names would be wrong */
+  else if (now - changed < PINFO_MAPPINGS_FIRST_NS)
+    pause = PINFO_MAPPINGS_FIRST_PAUSE_NS;
+  if (now - read < pause ||
       __atomic_exchange_n(&mappings_busy, 1, __ATOMIC_ACQUIRE) != 0)
     return;
   __atomic_store_n(&mappings_read_ns, now, __ATOMIC_RELAXED);

@@ -23,7 +23,7 @@ void pinfo_describe_after_fork(void);
 
 /* Code is about to be, or has been, mapped or unmapped. Async-signal-safe. */
 void pinfo_describe_mappings_change(void);
-/* Describes the mappings again where they may have changed. */
+/* Describes the mappings again where they may have changed. Async-signal-safe. */
 extern pinfo_u64 pinfo_mappings_changed_ns; /* 0: they have not */
 void pinfo_describe_mappings_again(pinfo_u64 now);
 static inline void pinfo_describe_refresh(pinfo_u64 now) {

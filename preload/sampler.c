@@ -5,6 +5,7 @@
 #include <sys/uio.h>
 
 #include "preload/capture.h"
+#include "preload/describe.h"
 #include "preload/python.h"
 #include "preload/real.h"
 #include "preload/writer.h"
@@ -101,6 +102,8 @@ static void sample_running(struct pinfo_thread* thread, const siginfo_t* info,
   sample.kind = PINFO_SAMPLE_ON_CPU;
   sample.weight = 1 + (info->si_overrun > 0 ? (pinfo_u32)info->si_overrun : 0);
   sample.duration_ns = (pinfo_u64)sample.weight * (1000000000u / pinfo_process.hz);
+  /* Before the sample: it may be the first in a library that has just been loaded. */
+  pinfo_describe_refresh(pinfo_now());
   emit_sample(thread, &sample);
   pinfo_emit_pending(thread);
 }

@@ -17,6 +17,10 @@ namespace {
 
 constexpr std::array<char, 8> kMagic = {'p', 'i', 'n', 'f', 'o', 'U', 'T', '2'};
 
+// The index of pages is not larger than this many entries a row, and so many beside.
+constexpr size_t kPagesARow = 4;
+constexpr size_t kPagesBeside = 1024;
+
 struct TableHeader {
   std::array<char, 8> magic;
   uint64_t key;
@@ -198,10 +202,14 @@ void UnwindTable::Finish() {
   if (starts_.empty()) {
     return;
   }
-  const uint32_t last_page = starts_.back() >> kPageShift;
+  page_shift_ = kPageShift;
+  while (starts_.back() >> page_shift_ > kPagesBeside + kPagesARow * starts_.size()) {
+    ++page_shift_;
+  }
+  const uint32_t last_page = starts_.back() >> page_shift_;
   first_row_.resize(size_t{last_page} + 2, static_cast<uint32_t>(starts_.size()));
   for (size_t row = starts_.size(); row > 0; --row) {
-    first_row_[starts_[row - 1] >> kPageShift] = static_cast<uint32_t>(row - 1);
+    first_row_[starts_[row - 1] >> page_shift_] = static_cast<uint32_t>(row - 1);
   }
   // Pages in which no row begins.
   for (size_t page = last_page; page > 0; --page) {

@@ -36,9 +36,14 @@ class UnwindTable {
       return nullptr;
     }
     // Behind the last row's page lies what the last row covers.
-    const size_t page = std::min<size_t>(offset >> kPageShift, first_row_.size() - 2);
+    const size_t page = std::min<size_t>(offset >> page_shift_, first_row_.size() - 2);
     size_t next = first_row_[page];
-    for (const size_t end = first_row_[page + 1]; next < end && starts_[next] <= offset;) {
+    const size_t end = first_row_[page + 1];
+    if (end - next > kMostRowsPassed) {
+      next = std::upper_bound(starts_.begin() + next, starts_.begin() + end, offset) -
+             starts_.begin();
+    }
+    while (next < end && starts_[next] <= offset) {
       ++next;
     }
     if (next == 0) {
@@ -51,6 +56,8 @@ class UnwindTable {
   [[nodiscard]] bool empty() const { return starts_.empty(); }
   [[nodiscard]] size_t row_count() const { return starts_.size(); }
   [[nodiscard]] const std::vector<UnwindRule>& rules() const { return rules_; }
+  // Of the index by pages, which is not stored.
+  [[nodiscard]] size_t IndexBytes() const { return first_row_.size() * sizeof(uint32_t); }
   // Rows whose rule is of this kind.
   [[nodiscard]] size_t CountRows(CfaKind kind) const;
 
@@ -58,8 +65,10 @@ class UnwindTable {
   class Builder;
 
   // Look-ups begin at the rows of one page of code, 256 bytes: a binary search over all of a large
-  // file's rows would miss the CPU's caches at every step.
+  // file's rows would miss the CPU's caches at every step. Pages are larger where a damaged file has
+  // few rows far apart, so that their index stays in proportion to the rows.
   static constexpr uint32_t kPageShift = 8;
+  static constexpr size_t kMostRowsPassed = 32;
 
   // Fills first_row_ and what rules derive from themselves. Called once the rest is there.
   void Finish();
@@ -68,6 +77,7 @@ class UnwindTable {
   std::vector<uint32_t> starts_;  // ascending, relative to base_
   std::vector<uint16_t> rule_of_row_;
   std::vector<UnwindRule> rules_;
+  uint32_t page_shift_ = kPageShift;
   std::vector<uint32_t> first_row_;  // [n]: the first row at or behind page n
 };
 

@@ -138,7 +138,7 @@ def seconds_in(context, route):
             if not row["function"].startswith("[")}
 
 
-@scenario(modes=("ebpf",), seconds=90)
+@scenario(seconds=90)
 def libraries_come_and_go(context):
     """Each request's time is in the library that it loaded, never in one that was there before."""
     observed = context.observe(LoaderApp, "--hz", "499", "--native")

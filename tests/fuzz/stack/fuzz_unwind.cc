@@ -41,7 +41,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   std::memcpy(copy.registers.data(), data, head);
   // A copy of its own: reading beyond it is what the sanitizer must see.
   std::vector<uint64_t> words((size - head) / sizeof(uint64_t));
-  std::memcpy(words.data(), data + head, words.size() * sizeof(uint64_t));
+  if (!words.empty()) {
+    std::memcpy(words.data(), data + head, words.size() * sizeof(uint64_t));
+  }
   // Bytes seldom make an address of code: low words count from one.
   const auto near_code = [](uint64_t word) {
     return word < (1u << 22) ? process.code[word % process.code.size()] + word / 3 : word;

@@ -1,4 +1,5 @@
 // ELF files, their unwind tables and the cache of these, with whole and with damaged files.
+#include <array>
 #include <chrono>
 #include <cstring>
 #include <filesystem>
@@ -7,6 +8,7 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <zlib.h>
 
 #include "collector/stack/debug_file.h"
 #include "collector/stack/elf_file.h"
@@ -44,6 +46,36 @@ size_t ReadEverything(std::vector<std::byte> bytes) {
     found += symbols.Find(address).has_value() ? 1 : 0;
   }
   return found;
+}
+
+// A table of two rules, number 0 none and number 1 a plain one, by way of its stored form.
+UnwindTable TableOf(uint64_t base, std::span<const uint32_t> starts,
+                    std::span<const uint16_t> numbers) {
+  std::array<UnwindRule, 2> rules;
+  rules[1].cfa = CfaKind::kRegister;
+  rules[1].cfa_register = PINFO_REGISTER_RSP;
+  rules[1].offset = 8;
+  std::vector<std::byte> body;
+  const auto append = [&body](auto values) {
+    const auto bytes = std::as_bytes(values);
+    body.insert(body.end(), bytes.begin(), bytes.end());
+  };
+  append(std::span<const UnwindRule>(rules));
+  append(starts);
+  append(numbers);
+  const std::array<uint64_t, 2> key_and_base = {0, base};
+  const std::array<uint32_t, 4> counts = {
+      static_cast<uint32_t>(starts.size()), static_cast<uint32_t>(rules.size()),
+      static_cast<uint32_t>(
+          ::crc32_z(0, reinterpret_cast<const Bytef*>(body.data()), body.size())),
+      0};
+  const std::vector<std::byte> behind = std::move(body);
+  body = {};
+  append(std::span<const char>("pinfoUT2", 8));
+  append(std::span<const uint64_t>(key_and_base));
+  append(std::span<const uint32_t>(counts));
+  body.insert(body.end(), behind.begin(), behind.end());
+  return UnwindTable::FromBytes(body, 0).value_or(UnwindTable());
 }
 
 class ElfTest : public testing::Test {
@@ -267,6 +299,27 @@ TEST_F(ElfTest, ACacheThatCannotBeWrittenIsNone) {
   const auto file = ElfFile::Open("", kLibc);
   ASSERT_TRUE(file);
   EXPECT_GT(TableCache("/proc/nowhere/pinfo").Get(**file).row_count(), 1000u);
+}
+
+// What a damaged file can claim: rows 4 GB apart, and many in one place.
+TEST_F(ElfTest, RowsFarApartAreFoundWithoutAnIndexOfAllBetween) {
+  constexpr uint32_t kCrowd = 100'000;
+  std::vector<uint32_t> starts;
+  std::vector<uint16_t> numbers;
+  for (uint32_t i = 0; i < kCrowd; ++i) {
+    starts.push_back(i);
+    numbers.push_back(i % 2);
+  }
+  starts.push_back(0xfffffff0u);
+  numbers.push_back(1);
+  const UnwindTable table = TableOf(0x1000, starts, numbers);
+  ASSERT_EQ(table.row_count(), starts.size());
+  for (const uint32_t at : {0u, 1u, 31u, 54'321u, 99'998u}) {
+    EXPECT_EQ(table.Find(0x1000 + uint64_t{at}) != nullptr, at % 2 == 1) << at;
+  }
+  EXPECT_NE(table.Find(0x1000 + uint64_t{0x80000000}), nullptr);  // the crowd's last row
+  EXPECT_NE(table.Find(0x1000 + uint64_t{0xfffffff4}), nullptr);
+  EXPECT_LE(table.IndexBytes(), size_t{20} * starts.size());
 }
 
 TEST_F(ElfTest, AForgedTableIsRefused) {
