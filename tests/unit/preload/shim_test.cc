@@ -70,10 +70,14 @@ class KeepingSink : public RecordSink {
       case PINFO_RECORD_EXEC:
         execs.push_back(text);
         break;
-      case PINFO_RECORD_LOSS:
+      case PINFO_RECORD_SEGMENT:
+        segments.push_back(record->as<pinfo_segment>());
+        break;
       case PINFO_RECORD_PYTHON_CODE:
       case PINFO_RECORD_PYTHON:
       case PINFO_RECORD_EXACT:
+        FAIL() << "the target runs no Python";
+      case PINFO_RECORD_LOSS:
         losses[record->as<pinfo_loss>().kind] += record->as<pinfo_loss>().count;
         break;
       case PINFO_RECORD_STATUS:
@@ -87,6 +91,7 @@ class KeepingSink : public RecordSink {
   std::vector<Kept<pinfo_sample>> samples;
   std::vector<Kept<pinfo_mapping>> mappings;
   std::vector<Kept<pinfo_process>> processes;
+  std::vector<pinfo_segment> segments;
   std::vector<pinfo_exit> exits;
   std::vector<pinfo_task> tasks;
   std::vector<std::string> execs;
