@@ -65,7 +65,8 @@ Sample Of(TrackedProcess& process, uint32_t tid, int64_t time_ns) {
 }
 
 TEST(SampleBookTest, OnlyTheThreadsThatWorkedOnARequestHaveItsSamples) {
-  TrackedProcess process;
+  ModuleCache modules;
+  TrackedProcess process(modules, Pid{5});
   process.row.pid = Pid{5};
   SampleBook book;
   ServedRequest request = RequestOf(1, 1, 1, 0, 100);
@@ -77,7 +78,7 @@ TEST(SampleBookTest, OnlyTheThreadsThatWorkedOnARequestHaveItsSamples) {
   book.AddLoose(Of(process, 8, 40));
   book.AddLoose(Of(process, 8, 55));  // before it had touched the connection
   book.AddLoose(Of(process, 7, 55));
-  TrackedProcess other;
+  TrackedProcess other(modules, Pid{6});
   other.row.pid = Pid{6};
   book.AddLoose(Of(other, 8, 56));
   std::vector<Sample> unattributed;
