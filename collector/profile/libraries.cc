@@ -41,7 +41,7 @@ constexpr Part kParts[] = {
 constexpr std::string_view kSystemModules[] = {
     "libc.so",   "libc-2",      "libpthread", "ld-linux", "ld-2",  "ld-musl",  "librt",
     "libm.so",   "libstdc++",   "libgcc_s",   "libc++",   "[vdso", "linux-vdso",
-    "libpinfo.so"};
+    "libpinfo"};
 
 std::string_view BaseName(std::string_view path) {
   return path.substr(path.rfind('/') + 1);  // npos + 1 is 0
