@@ -7,7 +7,7 @@
 #define PINFO_BPF_CONNECTION_H
 
 #include "capture.h"
-#include "thread.h"
+#include "segment.h"
 
 enum {
   KERNEL_AF_UNIX = 1,
@@ -113,8 +113,7 @@ static __always_inline void on_received(struct connection *connection, struct th
   thread_spent(thread, now, &spent);
   todo = pinfo_turn_receive(turn, now, n, (pinfo_u32)bpf_get_current_pid_tgid(), &spent,
                             knob_capture_bytes);
-  thread->connection = turn->connection;
-  thread->turn = turn->number;
+  take_up(thread, turn->connection, turn->number, now, &spent);
   if (!(todo & PINFO_TURN_CAPTURE))
     return;
   buffer = source_buffer(source, n);
@@ -148,8 +147,8 @@ static __always_inline void on_sent(struct connection *connection, struct thread
   if (thread->pending_active &&
       (response->connection != turn->connection || response->turn != turn->number))
     thread_flush(thread);
-  thread->connection = turn->connection;
-  thread->turn = turn->number;
+  thread_spent(thread, now, &spent);
+  take_up_to_answer(thread, turn->connection, turn->number, turn->start_ns, now, &spent);
   if (!thread->pending_active) {
     response->captured = 0;
     response->flags = 0;
@@ -170,14 +169,11 @@ static __always_inline void on_sent(struct connection *connection, struct thread
   response->bytes_in = turn->bytes_in;
   response->bytes_out = turn->bytes_out;
   response->begin_tid = turn->begin_tid;
-  if (turn->begin_tid == response->header.tid) {
-    thread_spent(thread, now, &spent);
-    pinfo_turn_spent(turn, &spent, &response->spent);
+  time_between(&thread->segment_spent, &spent, &response->spent);
+  if (turn->begin_tid == response->header.tid && thread->segment_ns == turn->start_ns)
     response->flags |= PINFO_RESPONSE_TIMES_VALID;
-  } else {
-    __builtin_memset(&response->spent, 0, sizeof(response->spent));
+  else /* then it is a SEGMENT record that tells */
     response->flags &= ~PINFO_RESPONSE_TIMES_VALID;
-  }
   if (turn->partial)
     response->flags |= PINFO_RESPONSE_PARTIAL;
   thread->pending_active = 1;

@@ -6,11 +6,13 @@
  *
  * Socket strategy (6.3+):  sock_recv_length, sock_send_length, inet_sock_set_state
  * Syscall strategy:        sys_exit, inet_sock_set_state_table
- * Both:                    sched_switch, sched_wakeup, task_newtask, sched_process_exec,
- *                          sched_process_exit, sample, and those of tls.h (uprobes)
+ * Both:                    sched_switch, sched_wakeup, sched_waking, task_newtask,
+ *                          sched_process_exec, sched_process_exit, sample, and those of tls.h
+ *                          (uprobes)
  */
 #include "connection.h"
 #include "kernel_compat.h"
+#include "offcpu.h"
 #include "sample.h"
 #include "tls.h"
 
@@ -33,10 +35,9 @@ static __always_inline struct connection *socket_connection(struct sock *sk,
   }
   if (connection->role == ROLE_UNKNOWN)
     connection_begin(connection, sk, now);
-  if (connection->role == ROLE_SERVER)
-    return connection;
-  tls_note_client(thread, source, n);
-  return NULL;
+  if (connection->role != ROLE_SERVER)
+    tls_note_client(thread, source, n);
+  return connection;
 }
 
 static __always_inline const struct pt_regs *current_registers(void) {
@@ -60,7 +61,10 @@ int BPF_PROG(sock_recv_length, struct sock *sk, int ret, int flags) {
   connection = socket_connection(sk, thread, &source, now, ret);
   if (!connection)
     return 0;
-  if (ret > 0 && !tls_hides(connection, thread, &source, now, ret))
+  if (connection->role != ROLE_SERVER) {
+    if (ret > 0)
+      on_outgoing(connection, thread, false);
+  } else if (ret > 0 && !tls_hides(connection, thread, &source, now, ret))
     on_received(connection, thread, &source, now, ret);
   else if (ret == 0 && connection->endpoint.transport == PINFO_TRANSPORT_UNIX)
     on_socket_closed(connection, NULL, now, false); /* no state tracepoint tells of a unix socket's end */
@@ -82,7 +86,11 @@ int BPF_PROG(sock_send_length, struct sock *sk, int ret, int flags) {
   now = bpf_ktime_get_ns();
   source.regs = current_registers();
   connection = socket_connection(sk, thread, &source, now, ret);
-  if (connection && !tls_hides(connection, thread, &source, now, ret))
+  if (!connection)
+    return 0;
+  if (connection->role != ROLE_SERVER)
+    on_outgoing(connection, thread, true);
+  else if (!tls_hides(connection, thread, &source, now, ret))
     on_sent(connection, thread, &source, now, ret);
   return 0;
 }
@@ -180,7 +188,7 @@ static __always_inline struct connection *table_connection(struct sock *sk, pinf
     if (fresh)
       connection->turn.established_ns = now; /* accepted now: the time in the queue is not seen */
   }
-  return connection->role == ROLE_SERVER ? connection : NULL;
+  return connection;
 }
 
 enum io_direction { IO_NONE, IO_RECEIVE, IO_SEND, IO_ACCEPT };
@@ -229,12 +237,14 @@ int BPF_PROG(sys_exit, struct pt_regs *regs, long ret) {
   if (!sk)
     return 0;
   connection = table_connection(sk, inode, now, direction == IO_ACCEPT);
-  if (!connection) {
-    if (ret > 0 && direction != IO_ACCEPT)
-      tls_note_client(thread, &source, ret);
+  if (!connection)
     return 0;
-  }
-  if (direction == IO_RECEIVE) {
+  if (connection->role != ROLE_SERVER) {
+    if (ret > 0 && direction != IO_ACCEPT) {
+      tls_note_client(thread, &source, ret);
+      on_outgoing(connection, thread, direction == IO_SEND);
+    }
+  } else if (direction == IO_RECEIVE) {
     const bool peek = (syscall == NR_recvfrom && (regs->r10 & KERNEL_MSG_PEEK)) ||
                       (syscall == NR_recvmsg && (ARCH_ARG3(regs) & KERNEL_MSG_PEEK));
 
@@ -278,14 +288,44 @@ int BPF_PROG(sched_switch, bool preempt, struct task_struct *prev, struct task_s
 
   thread = bpf_task_storage_get(&threads, prev, 0, 0);
   if (thread) {
+    const bool blocks = !preempt && task_state(prev) != 0;
+
     now = bpf_ktime_get_ns();
-    thread_enter(thread, now,
-                 preempt || task_state(prev) == 0 ? THREAD_RUNNABLE : THREAD_BLOCKED);
+    thread_enter(thread, now, blocks ? THREAD_BLOCKED : THREAD_RUNNABLE);
     thread_flush(thread);
+    if (blocks) {
+      segment_blocks(thread, current_registers());
+      if (knob_off_cpu_min_ns && wait_is_the_turns(thread))
+        capture_blocked(thread);
+    }
   }
   thread = bpf_task_storage_get(&threads, next, 0, 0);
-  if (thread)
-    thread_enter(thread, now ? now : bpf_ktime_get_ns(), THREAD_RUNNING);
+  if (thread) {
+    if (!now)
+      now = bpf_ktime_get_ns();
+    if (thread->offer)
+      accept_offer(thread, now);
+    thread_enter(thread, now, THREAD_RUNNING);
+    segment_runs(thread);
+    if (thread->blocked_slot)
+      send_blocked(thread, now);
+  }
+  return 0;
+}
+
+/* Unlike sched_wakeup this one runs in the thread that wakes. */
+SEC("tp_btf/sched_waking")
+int BPF_PROG(sched_waking, struct task_struct *task) {
+  struct task_struct *current = bpf_get_current_task_btf();
+  struct thread_state *thread = bpf_task_storage_get(&threads, current, 0, 0);
+  struct thread_state *woken;
+
+  if (!thread || !thread->connection || task->tgid != current->tgid ||
+      !call_hands_over(current_registers()))
+    return 0;
+  woken = bpf_task_storage_get(&threads, task, 0, 0);
+  if (woken)
+    offer_turn(thread, woken);
   return 0;
 }
 
@@ -377,8 +417,14 @@ int BPF_PROG(sched_process_exit, struct task_struct *task) {
   struct pinfo_exit *record;
   bool ended;
 
-  if (thread)
+  if (thread) {
+    struct pinfo_thread_time spent;
+    const pinfo_u64 now = bpf_ktime_get_ns();
+
     thread_flush(thread);
+    thread_spent(thread, now, &spent);
+    put_aside(thread, now, &spent);
+  }
   if (!is_followed(pid))
     return 0;
   ended = BPF_CORE_READ(task, signal, live.counter) == 0;

@@ -8,7 +8,6 @@
 #include "thread.h"
 
 #define STACK_STEP 1024
-#define STACK_SMALL_STEP 64
 
 /* A record is put together here because its size is known only when its stack has been read. One
  * per CPU (key) is enough: the sampling program runs in the timer interrupt and is not nested. A
@@ -27,45 +26,53 @@ struct {
   __type(value, struct sample_buffer);
 } sample_scratch SEC(".maps");
 
-/* How many bytes of stack are in use above sp, at most knob_stack_bytes: up to the thread control
- * block for a thread of glibc, up to the environment for the main thread, else unknown. */
-static __always_inline pinfo_u32 stack_in_use(struct task_struct *task, pinfo_u64 sp,
-                                              pinfo_u8 *flags) {
+/* The part of a stack that is to be copied. */
+struct stack_extent {
+  pinfo_u32 bytes;
+  bool known; /* all of it is the stack's: what is not mapped there was never written to */
+};
+
+/* What is in use above sp, at most limit bytes: up to the thread control block for a thread of
+ * glibc, up to the environment for the main thread, else unknown. */
+static __always_inline struct stack_extent stack_in_use(struct task_struct *task, pinfo_u64 sp,
+                                                        pinfo_u32 limit, pinfo_u8 *flags) {
   const pinfo_u64 thread_pointer = ARCH_THREAD_POINTER(task);
   const pinfo_u64 start_stack = BPF_CORE_READ(task, mm, start_stack);
-  pinfo_u64 used = knob_stack_bytes;
+  struct stack_extent extent = {.bytes = limit, .known = true};
+  pinfo_u64 used;
 
   if (sp <= start_stack && start_stack - sp < (64 << 20))
     used = start_stack - sp + 64; /* argc and the first words of argv: _start's frame lies there */
   else if (sp < thread_pointer && thread_pointer - sp < (64 << 20))
     used = thread_pointer - sp;
-  if (used > knob_stack_bytes) {
-    used = knob_stack_bytes;
-    *flags |= PINFO_SAMPLE_TRUNCATED;
+  else {
+    extent.known = false;
+    return extent;
   }
-  return (pinfo_u32)used;
+  if (used > limit)
+    *flags |= PINFO_SAMPLE_TRUNCATED;
+  else
+    extent.bytes = used;
+  return extent;
 }
 
-/* Reads in steps of constant size (what the verifier can bound), large ones first and, where one
- * runs into unmapped memory, small ones up to its edge. Returns the bytes copied, at most used. */
-static __always_inline pinfo_u32 copy_stack(pinfo_u8 *to, pinfo_u64 sp, pinfo_u32 used) {
-  pinfo_u32 copied = 0;
+/* Copies in steps that cross no page. Large arrays that a function has hardly used leave pages in
+ * the midst of a stack that were never touched: nothing is there, and the helper writes the zeros
+ * that the thread itself would read. room: bytes at `to`, a constant. Returns the bytes copied. */
+static __always_inline pinfo_u32 copy_stack(pinfo_u8 *to, pinfo_u64 sp,
+                                            const struct stack_extent *extent, pinfo_u32 room) {
+  pinfo_u32 copied = STACK_STEP - (sp & (STACK_STEP - 1));
 
-  for (int i = 0; i < PINFO_STACK_MAX / STACK_STEP; i++) {
-    if (copied >= used || copied > PINFO_STACK_MAX - STACK_STEP)
+  if (bpf_probe_read_user(to, copied, (void *)sp))
+    return 0;
+  for (pinfo_u32 i = 1; i < room / STACK_STEP; i++) {
+    if (copied >= extent->bytes || copied > room - STACK_STEP)
       break;
-    if (bpf_probe_read_user(to + copied, STACK_STEP, (void *)(sp + copied)))
+    if (bpf_probe_read_user(to + copied, STACK_STEP, (void *)(sp + copied)) && !extent->known)
       break;
     copied += STACK_STEP;
   }
-  for (int i = 0; i < STACK_STEP / STACK_SMALL_STEP; i++) {
-    if (copied >= used || copied > PINFO_STACK_MAX - STACK_SMALL_STEP)
-      break;
-    if (bpf_probe_read_user(to + copied, STACK_SMALL_STEP, (void *)(sp + copied)))
-      break;
-    copied += STACK_SMALL_STEP;
-  }
-  return copied < used ? copied : used;
+  return copied < extent->bytes ? copied : extent->bytes;
 }
 
 /* Appends the Python frames behind the stack. A function of its own to the verifier (neither static
@@ -99,7 +106,8 @@ static __always_inline void send_sample(struct thread_state *thread, const struc
   const pinfo_u32 cpu = bpf_get_smp_processor_id();
   struct sample_buffer *buffer = bpf_map_lookup_elem(&sample_scratch, &cpu);
   struct pinfo_sample *sample;
-  pinfo_u32 used, size;
+  struct stack_extent extent;
+  pinfo_u32 size;
 
   if (!buffer)
     return;
@@ -108,12 +116,13 @@ static __always_inline void send_sample(struct thread_state *thread, const struc
   if (in_kernel && ARCH_IN_SYSCALL(regs))
     sample->flags |= PINFO_SAMPLE_IN_SYSCALL;
   arch_copy_registers(sample->registers, regs);
-  used = stack_in_use(task, sample->registers[PINFO_REGISTER_RSP], &sample->flags);
+  extent = stack_in_use(task, sample->registers[PINFO_REGISTER_RSP], knob_stack_bytes,
+                        &sample->flags);
   sample->stack_bytes =
-      copy_stack(buffer->stack, sample->registers[PINFO_REGISTER_RSP], used);
+      copy_stack(buffer->stack, sample->registers[PINFO_REGISTER_RSP], &extent, PINFO_STACK_MAX);
   if (!sample->stack_bytes)
     count_loss(PINFO_LOSS_STACK_READ);
-  else if (sample->stack_bytes < used)
+  else if (sample->stack_bytes < extent.bytes)
     sample->flags |= PINFO_SAMPLE_TRUNCATED;
   sample->connection = thread->connection;
   sample->turn = thread->turn;

@@ -22,6 +22,7 @@ const volatile __u64 knob_sample_period_ns = 0; /* what one on-CPU sample stands
 const volatile __u32 knob_capture_bytes = 8192; /* of a turn's request, over all its records */
 const volatile bool knob_python = true;         /* false where the verifier refuses the walk */
 const volatile bool knob_tls = true;            /* plaintext of TLS connections */
+const volatile __u64 knob_off_cpu_min_ns = 0;   /* stacks of waits at least this long; 0: none */
 
 /* Addresses that a connection's records repeat. */
 struct endpoint {
@@ -53,11 +54,16 @@ struct connection {
   pinfo_u64 inode; /* syscall strategy: tells a new socket at an old address */
   /* TLS_TIED: address of the SSL object. TLS_PLAINTEXT: id of the socket's connection, or 0. */
   pinfo_u64 tls_tied;
+  pinfo_u64 owner; /* of an outgoing connection: whose turn sent last; 0: none, or not one */
+  pinfo_u32 owner_turn;
   pinfo_u32 tls_pid; /* whose address */
   pinfo_u8 role;     /* enum connection_role */
   pinfo_u8 closed;
   pinfo_u8 tls;            /* enum connection_tls */
   pinfo_u8 tls_from_start; /* TLS_PLAINTEXT: nothing of it was missed */
+  pinfo_u8 owed;   /* of an outgoing connection: nothing was received since the owner sent */
+  pinfo_u8 shared; /* of an outgoing connection: turns overlapped on it */
+  pinfo_u8 reserved[2];
 };
 
 enum thread_run_state {
@@ -84,14 +90,44 @@ struct tls_call {
   pinfo_u32 reserved;
 };
 
+/* What ties a thread to the turn it handles. */
+enum thread_claim {
+  CLAIM_NONE = 0,
+  CLAIM_ADOPTED = 1, /* a thread that handled it woke this one; see segment.h */
+  CLAIM_TOUCHED = 2, /* it received or sent on the turn's connection */
+};
+
+/* What kind of call a thread is blocked in. */
+enum blocked_call {
+  BLOCKED_OTHER = 0,
+  BLOCKED_EVENTS = 1, /* for any of several descriptors, or for a connection to accept */
+  BLOCKED_INPUT = 2,
+  BLOCKED_FUTEX = 3, /* without a time limit */
+};
+
 struct thread_state {
   struct pinfo_thread_time spent; /* up to since_ns */
   pinfo_u64 since_ns;             /* when the run state was entered */
-  pinfo_u64 connection;           /* whose turn the thread handles */
+  pinfo_u64 connection;           /* whose turn the thread handles; 0: nobody's */
   pinfo_u32 turn;
   pinfo_u8 run_state; /* enum thread_run_state */
   pinfo_u8 pending_active;
-  pinfo_u16 reserved;
+  pinfo_u8 claim;        /* enum thread_claim */
+  pinfo_u8 answered;     /* it has sent a part of the turn's response */
+  pinfo_u64 segment_ns;  /* since when it has handled the turn */
+  struct pinfo_thread_time segment_spent; /* its time then */
+  pinfo_u64 loose_ns;    /* since when it has been running without a turn, or answered one last */
+  struct pinfo_thread_time loose_spent;
+  pinfo_u64 offer;       /* connection of the thread that woke it; written by that one */
+  pinfo_u32 offer_turn;
+  pinfo_u32 blocked_slot; /* 1 + index into blocked_samples; 0: none */
+  pinfo_u64 blocked_ip;  /* where it blocked last */
+  pinfo_u64 blocked_sp;
+  pinfo_u64 adopted_ip;  /* where it waited for work when it was given the turn */
+  pinfo_u64 adopted_sp;
+  pinfo_u64 blocked_before_ns; /* spent.blocked_ns when it blocked last */
+  pinfo_u8 blocked_call; /* enum blocked_call */
+  pinfo_u8 reserved[7];
   pinfo_u64 python_state; /* address of its PyThreadState when last seen; 0: none */
   struct tls_call tls;
   struct pending_response pending;

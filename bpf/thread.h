@@ -29,6 +29,7 @@ static __always_inline struct thread_state *current_thread(void) {
     return NULL;
   }
   thread->since_ns = bpf_ktime_get_ns();
+  thread->loose_ns = thread->since_ns;
   thread->run_state = THREAD_RUNNING;
   return thread;
 }
@@ -56,6 +57,35 @@ static __always_inline void thread_enter(struct thread_state *thread, pinfo_u64 
   thread->run_state = next;
 }
 
+/* Tells of the thread's time on its turn, from thread->segment_ns to end. who: pid and tid. */
+static __always_inline void send_segment(const struct thread_state *thread,
+                                         const struct pinfo_header *who, pinfo_u64 end,
+                                         const struct pinfo_thread_time *spent) {
+  struct pinfo_segment *record;
+
+  if (end <= thread->segment_ns)
+    return;
+  record = bpf_ringbuf_reserve(&ring, sizeof(*record), 0);
+  if (!record) {
+    count_loss(PINFO_LOSS_RING_RESPONSE);
+    return;
+  }
+  record->header.size = sizeof(*record);
+  record->header.type = PINFO_RECORD_SEGMENT;
+  record->header.reserved = 0;
+  record->header.pid = who->pid;
+  record->header.tid = who->tid;
+  record->header.time_ns = end;
+  record->connection = thread->connection;
+  record->begin_ns = thread->segment_ns;
+  record->end_ns = end;
+  record->spent = *spent;
+  record->turn = thread->turn;
+  record->flags = thread->claim == CLAIM_ADOPTED ? PINFO_SEGMENT_ADOPTED : 0;
+  record->reserved[0] = record->reserved[1] = record->reserved[2] = 0;
+  bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
+}
+
 /* Sends the response that the thread has been writing, if any. */
 static __always_inline void thread_flush(struct thread_state *thread) {
   struct pinfo_response *response = &thread->pending.response;
@@ -64,6 +94,8 @@ static __always_inline void thread_flush(struct thread_state *thread) {
   if (!thread->pending_active)
     return;
   thread->pending_active = 0;
+  if (!(response->flags & PINFO_RESPONSE_TIMES_VALID))
+    send_segment(thread, &response->header, response->last_out_ns, &response->spent);
   size = response->header.size;
   /* The verifier needs the bound; the producer keeps it. */
   if (size < sizeof(*response) || size > sizeof(struct pending_response))

@@ -10,7 +10,7 @@
 #ifndef PINFO_BPF_WIRE_H
 #define PINFO_BPF_WIRE_H
 
-#define PINFO_WIRE_VERSION 2
+#define PINFO_WIRE_VERSION 3
 
 typedef unsigned char pinfo_u8;
 typedef unsigned short pinfo_u16;
@@ -43,6 +43,7 @@ enum pinfo_record_type {
   PINFO_RECORD_PYTHON_CODE = 12, /* struct pinfo_python_code + names and line table */
   PINFO_RECORD_PYTHON = 13,      /* struct pinfo_python: a preloaded process runs Python */
   PINFO_RECORD_EXACT = 14,       /* struct pinfo_exact + functions + edges */
+  PINFO_RECORD_SEGMENT = 15,     /* struct pinfo_segment */
 };
 
 /* Every record begins with this. size counts the header and the payload, without alignment. */
@@ -97,7 +98,7 @@ struct pinfo_received {
 };
 
 /* struct pinfo_response.flags */
-#define PINFO_RESPONSE_TIMES_VALID 1u /* spent holds: one thread received and answered */
+#define PINFO_RESPONSE_TIMES_VALID 1u /* spent holds: one thread worked on it all the time */
 #define PINFO_RESPONSE_CLOSED 2u      /* the connection is closed: no PINFO_RECORD_CLOSE follows */
 #define PINFO_RESPONSE_RESET 4u       /* with CLOSED: the peer reset it */
 #define PINFO_RESPONSE_PARTIAL 8u     /* the turn was under way when pinfo first saw it */
@@ -119,6 +120,24 @@ struct pinfo_response {
   pinfo_u8 flags;
   pinfo_u8 reserved;
   pinfo_u32 reserved2;
+};
+
+/* struct pinfo_segment.flags */
+#define PINFO_SEGMENT_ADOPTED 1u /* only a wake-up tells: the thread did not touch the connection */
+
+/* A stretch of time in which one thread worked on one turn; sent where a RESPONSE record's spent
+ * cannot tell it: the thread turned to something else in between, or several threads worked on the
+ * turn. The time of a turn that lies in no segment was waiting. Segments of one thread with the
+ * same begin_ns are one, of which the last stands. Comes before the RESPONSE record it belongs to. */
+struct pinfo_segment {
+  struct pinfo_header header; /* tid: the thread that worked; time_ns: end_ns */
+  pinfo_u64 connection;
+  pinfo_u64 begin_ns;
+  pinfo_u64 end_ns;
+  struct pinfo_thread_time spent; /* from begin_ns to end_ns */
+  pinfo_u32 turn;
+  pinfo_u8 flags;
+  pinfo_u8 reserved[3];
 };
 
 /* struct pinfo_close.flags */
@@ -345,7 +364,8 @@ enum pinfo_loss_kind {
   PINFO_LOSS_EXACT_DECLINED = 11, /* a request without the exact profile that was asked for */
   PINFO_LOSS_EXACT_CALLS = 12,    /* calls for which an exact profile had no room */
   PINFO_LOSS_TLS_CALL = 13,      /* a call of a TLS library whose return was not seen */
-  PINFO_LOSS_KIND_COUNT = 14,
+  PINFO_LOSS_BLOCKED_RATE = 14,   /* a wait without its stack: too many at once, the shortest first */
+  PINFO_LOSS_KIND_COUNT = 15,
 };
 
 /* Emitted by sources when a counter has grown. count is the increase since the last record. */
@@ -380,5 +400,6 @@ PINFO_ASSERT_SIZE(struct pinfo_python, 32);
 PINFO_ASSERT_SIZE(struct pinfo_exact, 96);
 PINFO_ASSERT_SIZE(struct pinfo_exact_function, 40);
 PINFO_ASSERT_SIZE(struct pinfo_exact_edge, 32);
+PINFO_ASSERT_SIZE(struct pinfo_segment, 80);
 
 #endif /* PINFO_BPF_WIRE_H */

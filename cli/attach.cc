@@ -29,8 +29,9 @@ struct AttachOptions {
   bool no_tls = false;
 };
 
-BpfOptions ToBpfOptions(const AttachOptions& options) {
+BpfOptions ToBpfOptions(const AttachOptions& options, int64_t off_cpu_min_ns) {
   BpfOptions bpf;
+  bpf.off_cpu_min_ns = off_cpu_min_ns;
   bpf.probes = options.probes == "socket"    ? ProbeStrategy::kSocket
                : options.probes == "syscall" ? ProbeStrategy::kSyscall
                                              : ProbeStrategy::kAuto;
@@ -82,7 +83,12 @@ Status Attach(const AttachOptions& options, const GlobalOptions& global) {
   }
   capture->pipeline.command = "attach";
   InstallStopSignals();
-  Result<std::unique_ptr<BpfSource>> source = BpfSource::Open(ToBpfOptions(options));
+  const Result<int64_t> off_cpu_min_ns = OffCpuMinNs(options.capture);
+  if (!off_cpu_min_ns) {
+    return tl::unexpected(off_cpu_min_ns.error());
+  }
+  Result<std::unique_ptr<BpfSource>> source =
+      BpfSource::Open(ToBpfOptions(options, *off_cpu_min_ns));
   if (!source) {
     return tl::unexpected(source.error());
   }
@@ -129,6 +135,7 @@ void RegisterAttach(CLI::App& app, const GlobalOptions& global) {
   command->add_flag("--no-tls", options->no_tls,
                     "Put no probes on TLS libraries: requests over TLS are then turns of encrypted "
                     "bytes");
+  AddOffCpuOptions(*command, options->capture);
   AddCaptureOptions(*command, options->capture, /*with_record=*/true);
   command->callback([options, &global] {
     if (NothingSelected(options->selection)) {

@@ -149,6 +149,26 @@ void AddCaptureOptions(CLI::App& command, CaptureOptions& options, bool with_rec
   }
 }
 
+void AddOffCpuOptions(CLI::App& command, CaptureOptions& options) {
+  command
+      .add_option("--off-cpu-min", options.off_cpu_min,
+                  "Take the stack of a wait within a request if it lasts at least this long; 0: of none")
+      ->capture_default_str()
+      ->check(CLI::Validator(
+          [](const std::string& text) {
+            return text == "0" ? std::string() : MessageOf(ParseDuration(text));
+          },
+          "TIME"));
+  command.add_flag("--no-off-cpu", options.no_off_cpu, "Take no stacks of waits");
+}
+
+Result<int64_t> OffCpuMinNs(const CaptureOptions& options) {
+  if (options.no_off_cpu || options.off_cpu_min == "0") {
+    return 0;
+  }
+  return ParseDuration(options.off_cpu_min);
+}
+
 Result<PreparedCapture> PrepareCapture(const CaptureOptions& options, const GlobalOptions& global,
                                        bool live) {
   PreparedCapture prepared;

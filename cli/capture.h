@@ -26,6 +26,8 @@ struct CaptureOptions {
   std::vector<std::string> skip_header;
   std::string dump_dir;  // empty: "stats" beside the database
   std::string record;
+  std::string off_cpu_min = "100us";
+  bool no_off_cpu = false;
   double profile_rate = 20;
   double row_rate = 2'000;
   bool no_turns = false;
@@ -35,6 +37,11 @@ struct CaptureOptions {
 
 // Adds the options to a subcommand. with_record: also --record.
 void AddCaptureOptions(CLI::App& command, CaptureOptions& options, bool with_record);
+
+// Adds --off-cpu-min and --no-off-cpu, of commands that start a capture.
+void AddOffCpuOptions(CLI::App& command, CaptureOptions& options);
+// Nanoseconds; 0: no stacks of waits.
+Result<int64_t> OffCpuMinNs(const CaptureOptions& options);
 
 // A capture made ready before anything is attached: options parsed, database and dump directory
 // open, so that what is wrong with them is said first.

@@ -184,11 +184,16 @@ Status Run(const RunOptions& options, const GlobalOptions& global) {
   if (!rings) {
     return tl::unexpected(rings.error());
   }
+  const Result<int64_t> off_cpu_min_ns = OffCpuMinNs(options.capture);
+  if (!off_cpu_min_ns) {
+    return tl::unexpected(off_cpu_min_ns.error());
+  }
   std::vector<std::pair<std::string, std::string>> variables = {
       {"LD_PRELOAD", PrependPreload(*library, std::getenv("LD_PRELOAD"))},
       {"PINFO_RING_DIR", directory->path()},
       {"PINFO_RING_BYTES", std::to_string(options.ring_mb << 20)},
-      {"PINFO_HZ", std::to_string(options.hz)}};
+      {"PINFO_HZ", std::to_string(options.hz)},
+      {"PINFO_OFF_CPU_MIN_NS", std::to_string(*off_cpu_min_ns)}};
   if (options.capture.exact) {
     AddExactVariables(options.capture, variables);
   }
@@ -228,6 +233,7 @@ void RegisterRun(CLI::App& app, const GlobalOptions& global) {
                     "Profile Python requests with true call counts and times, as cProfile does: "
                     "costs as much as that, of every request that --profile, --match and --exclude "
                     "cannot leave out by its first line");
+  AddOffCpuOptions(*command, options->capture);
   AddCaptureOptions(*command, options->capture, /*with_record=*/true);
   command->add_option("command", options->command, "The command and its arguments, after --")
       ->required();

@@ -19,7 +19,7 @@
 #include "collector/profile/call_graph.h"
 #include "collector/store/loss.h"
 #include "collector/store/sqlite_store.h"
-#include "collector/views/time_split.h"
+#include "collector/views/verdict.h"
 
 namespace pinfo::cli {
 namespace {
@@ -113,13 +113,18 @@ std::string Place(const Function& function) {
   return function.line > 0 ? fmt::format("{}:{}", function.file, function.line) : function.file;
 }
 
-std::string Headline(const RequestRow& row) {
-  const std::string how = row.status == 0 ? OutcomeName(row.outcome) : std::to_string(row.status);
-  const bool cut_short = row.status != 0 && row.outcome != Outcome::kComplete;
-  return fmt::format("{} {} {}{}, {}: {}\n", EscapeForTerminal(row.method),
-                     EscapeForTerminal(row.target), how,
-                     cut_short ? fmt::format(" ({})", OutcomeName(row.outcome)) : "",
-                     FormatDuration(row.latency_ns), DescribeTimeSplit(row));
+// The status where it is no ordinary one: that is what asks for an explanation first.
+std::string Headline(const RequestRow& row, const CallTree& tree) {
+  std::string how;
+  if (row.status == 0 || row.status >= 400) {
+    how = row.status == 0 ? OutcomeName(row.outcome) : std::to_string(row.status);
+  }
+  if (row.status != 0 && row.outcome != Outcome::kComplete) {
+    how += fmt::format("{}({})", how.empty() ? "" : " ", OutcomeName(row.outcome));
+  }
+  return fmt::format("{} {} {}{}{}: {}\n", EscapeForTerminal(row.method),
+                     EscapeForTerminal(row.target), how, how.empty() ? "" : " ",
+                     FormatDuration(row.latency_ns), EscapeForTerminal(DescribeTime(row, tree)));
 }
 
 void AddTimes(const RequestRow& row, Table& table) {
@@ -144,6 +149,7 @@ Table Details(const Shown& shown) {
   Table table({{"REQUEST"}, {std::to_string(row.id.value)}});
   table.AddRow({"site", row.site.empty() ? "not known" : row.site});
   table.AddRow({"route", row.route});
+  table.AddRow({"status", row.status == 0 ? "none seen" : std::to_string(row.status)});
   table.AddRow({"started", FormatLocalTime(row.start_wall_ns)});
   table.AddRow({"process", fmt::format("{} (thread {}) {}", row.pid.value, row.tid.value,
                                        shown.process ? shown.process->argv : "")});
@@ -177,12 +183,13 @@ std::string Text(const Shown& shown, int64_t limit) {
     functions.AddRow({FormatDuration(each.self_ns), FormatDuration(each.total_ns),
                       each.function.name, Place(each.function)});
   }
-  return fmt::format("{}\n{}\n{}\n{}", Headline(shown.request), Details(shown).Render(terminal),
+  return fmt::format("{}\n{}\n{}\n{}", Headline(shown.request, shown.profile.tree), Details(shown).Render(terminal),
                      functions.Render(terminal), Losses(shown));
 }
 
 Json ToJson(const Shown& shown, int64_t limit) {
   Json json = RequestJson(shown.request);
+  json["verdict"] = DescribeTime(shown.request, shown.profile.tree);
   json["samples_incomplete"] = shown.profile.samples_incomplete;
   json["functions"] = Json::array();
   for (const CallGraph::FunctionCost& each : TopFunctions(shown.profile, limit)) {

@@ -14,12 +14,12 @@
 #include "collector/emit/file_io.h"
 #include "collector/emit/graphviz.h"
 #include "collector/profile/call_graph.h"
+#include "collector/views/verdict.h"
 #include "html/data_script.h"
 #include "html/escape.h"
 #include "html/inline_svg.h"
 #include "html/page.h"
 #include "html/request_json.h"
-#include "html/verdict.h"
 
 namespace pinfo::html {
 namespace {
@@ -72,7 +72,7 @@ nlohmann::json PageJson(const RequestRow& row, bool show_values, const Profile& 
       {"queue_ns", OrNull(row.queue_ns)},
       {"first_byte_ns", OrNull(row.first_byte_ns)},
       {"bytes_in", row.bytes_in},
-      {"verdict", TimeVerdict(row, graph)},
+      {"verdict", DescribeTime(row, profile.tree)},
       {"profile_ns", profile.tree.TotalNs()},
       {"samples", profile.samples},
       {"samples_incomplete", profile.samples_incomplete},

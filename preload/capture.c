@@ -86,15 +86,73 @@ static void emit_received(const struct pinfo_connection* connection, pinfo_u32 t
   pinfo_ring_commit(slot);
 }
 
-static void begin_turn(struct pinfo_connection* connection, struct pinfo_thread* thread, int fd) {
+/* Tells of the calling thread's work on its turn, from segment_ns to end. */
+static void emit_segment(const struct pinfo_thread* thread, pinfo_u64 end,
+                         const struct pinfo_thread_time* spent) {
+  if (end <= thread->segment_ns) return;
+  const struct pinfo_slot slot =
+      pinfo_ring_reserve(sizeof(struct pinfo_segment), PINFO_LOSS_RING_RESPONSE);
+  if (slot.record == NULL) return;
+  struct pinfo_segment* record = slot.record;
+  memset(record, 0, sizeof(*record));
+  fill_header(&record->header, PINFO_RECORD_SEGMENT, sizeof(*record), thread->tid);
+  record->header.time_ns = end;
+  record->connection = thread->segment_connection;
+  record->begin_ns = thread->segment_ns;
+  record->end_ns = end;
+  record->spent = *spent;
+  record->turn = thread->turn;
+  pinfo_ring_commit(slot);
+}
+
+/* The thread's time on its turn so far; adds up to the time from segment_ns to now. */
+static void segment_spent(struct pinfo_thread* thread, pinfo_u64 now,
+                          struct pinfo_thread_time* spent) {
+  const pinfo_u64 length = now - thread->segment_ns;
+  struct pinfo_thread_time total;
+  pinfo_thread_turn_lasted(thread, length);
+  pinfo_thread_spent(thread, now, &total);
+  spent->on_cpu_ns = total.on_cpu_ns - thread->segment_spent.on_cpu_ns;
+  spent->runqueue_ns = total.runqueue_ns - thread->segment_spent.runqueue_ns;
+  if (spent->on_cpu_ns > length) spent->on_cpu_ns = length;
+  if (spent->runqueue_ns > length - spent->on_cpu_ns)
+    spent->runqueue_ns = length - spent->on_cpu_ns;
+  spent->blocked_ns = length - spent->on_cpu_ns - spent->runqueue_ns;
+}
+
+/* What an answer says of its turn needs no record; an unanswered turn's time would be lost. */
+static void put_turn_aside(struct pinfo_thread* thread) {
+  if (thread->segment_connection != 0 && !thread->answered) {
+    struct pinfo_thread_time spent;
+    const pinfo_u64 now = pinfo_now();
+    segment_spent(thread, now, &spent);
+    emit_segment(thread, now, &spent);
+  }
+  thread->connection = thread->segment_connection = 0;
+  thread->answered = 0;
+}
+
+/* The thread touches the turn's connection at now. */
+static void take_turn_up(struct pinfo_thread* thread, const struct pinfo_turn* turn,
+                         pinfo_u64 now) {
+  const int same =
+      thread->segment_connection == turn->connection && thread->turn == turn->number;
+  if (!same) put_turn_aside(thread);
+  thread->connection = turn->connection;
+  if (same) return;
+  pinfo_thread_turn_began(thread);
+  thread->segment_connection = turn->connection;
+  thread->turn = turn->number;
+  thread->segment_ns = now;
+  pinfo_thread_spent(thread, now, &thread->segment_spent);
+}
+
+static void begin_turn(struct pinfo_connection* connection, int fd) {
   struct pinfo_turn* turn = &connection->turn;
   if (turn->connection == 0) {
     turn->connection = __atomic_fetch_add(&pinfo_process.next_connection, 1, __ATOMIC_RELAXED);
     if (fd >= 0) pinfo_connection_describe(connection, fd);
   }
-  thread->connection = turn->connection;
-  thread->turn = turn->number;
-  thread->answered = 0;
 }
 
 void pinfo_received(struct pinfo_connection* connection, int fd, const struct iovec* data,
@@ -110,17 +168,14 @@ void pinfo_plaintext_received(struct pinfo_connection* connection, int fd, const
   pinfo_emit_pending(thread);
   const pinfo_u64 now = pinfo_now();
   struct pinfo_turn* turn = &connection->turn;
-  struct pinfo_thread_time spent = {0, 0, 0};
-  if (turn->phase != PINFO_TURN_READING) {
-    pinfo_thread_turn_began(thread);
-    pinfo_thread_spent(thread, now, &spent);
-  }
+  const struct pinfo_thread_time unused = {0, 0, 0};
   const unsigned todo =
-      pinfo_turn_receive(turn, now, n, thread->tid, &spent, PINFO_TURN_CAPTURE_LIMIT);
+      pinfo_turn_receive(turn, now, n, thread->tid, &unused, PINFO_TURN_CAPTURE_LIMIT);
   if (todo & PINFO_TURN_BEGAN) {
-    begin_turn(connection, thread, fd);
+    begin_turn(connection, fd);
     pinfo_describe_refresh(now);
   }
+  take_turn_up(thread, turn, now);
   if (!(todo & PINFO_TURN_CAPTURE)) return;
   pinfo_u64 captured = data != NULL ? n : 0;
   if (captured > PINFO_CAPTURE_MAX) captured = PINFO_CAPTURE_MAX;
@@ -158,23 +213,6 @@ static int hold_pending(struct pinfo_connection* connection, struct pinfo_thread
   return 1;
 }
 
-/* What is spent adds up to the turn's latency, to the nanosecond. */
-static void fill_spent(struct pinfo_response* response, const struct pinfo_turn* turn,
-                       struct pinfo_thread* thread) {
-  if (thread->tid != turn->begin_tid) return;
-  const pinfo_u64 latency = turn->last_out_ns - turn->start_ns;
-  struct pinfo_thread_time now;
-  struct pinfo_thread_time spent;
-  pinfo_thread_turn_lasted(thread, latency);
-  pinfo_thread_spent(thread, turn->last_out_ns, &now);
-  pinfo_turn_spent(turn, &now, &spent);
-  if (spent.on_cpu_ns > latency) spent.on_cpu_ns = latency;
-  if (spent.runqueue_ns > latency - spent.on_cpu_ns) spent.runqueue_ns = latency - spent.on_cpu_ns;
-  spent.blocked_ns = latency - spent.on_cpu_ns - spent.runqueue_ns;
-  response->spent = spent;
-  response->flags |= PINFO_RESPONSE_TIMES_VALID;
-}
-
 void pinfo_sent(struct pinfo_connection* connection, const struct iovec* data, int count,
                 pinfo_u64 n) {
   if (!pinfo_tls_hides(connection, -1, data, count, n))
@@ -188,7 +226,9 @@ void pinfo_plaintext_sent(struct pinfo_connection* connection, const struct iove
   struct pinfo_turn* turn = &connection->turn;
   const unsigned todo = pinfo_turn_send(turn, pinfo_now(), n);
   if (pinfo_exact_wanted) pinfo_exact_turn_sent(connection, thread);
-  if (turn->number == 0 || !hold_pending(connection, thread)) return;
+  if (turn->number == 0) return;
+  take_turn_up(thread, turn, turn->last_out_ns);
+  if (!hold_pending(connection, thread)) return;
   struct pinfo_response* response = &thread->pending;
   response->header.tid = thread->tid;
   response->start_ns = turn->start_ns;
@@ -198,7 +238,11 @@ void pinfo_plaintext_sent(struct pinfo_connection* connection, const struct iove
   response->bytes_out = turn->bytes_out;
   response->begin_tid = turn->begin_tid;
   response->flags = turn->partial ? PINFO_RESPONSE_PARTIAL : 0;
-  fill_spent(response, turn, thread);
+  segment_spent(thread, turn->last_out_ns, &response->spent);
+  if (thread->segment_ns == turn->start_ns && thread->tid == turn->begin_tid)
+    response->flags |= PINFO_RESPONSE_TIMES_VALID;
+  else
+    emit_segment(thread, turn->last_out_ns, &response->spent);
   /* The beginning, also where it is sent in pieces: as long as nothing is missing in between. */
   if (data != NULL && ((todo & PINFO_TURN_FIRST_OUT) ||
                        (response->captured != 0 && response->captured == turn->bytes_out - n))) {
@@ -207,7 +251,7 @@ void pinfo_plaintext_sent(struct pinfo_connection* connection, const struct iove
     copy_vector(thread->pending_capture + response->captured, data, count, part);
     response->captured += (pinfo_u16)part;
   }
-  if (thread->connection == turn->connection) thread->answered = 1;
+  thread->answered = 1;
   let_go(thread, PINFO_PENDING_READY);
 }
 
@@ -227,7 +271,8 @@ void pinfo_connection_ended(struct pinfo_connection* connection) {
   struct pinfo_thread* thread = pinfo_thread_self();
   if (turn->number == 0 || thread == NULL || !pinfo_recording()) return;
   if (pinfo_exact_wanted) pinfo_exact_turn_ended(connection, thread);
-  if (thread->connection == turn->connection) thread->connection = 0;
+  if (thread->segment_connection == turn->connection)
+    thread->connection = thread->segment_connection = 0;
   if (emit_with_end(connection, connection->responder)) return;
   const struct pinfo_slot slot =
       pinfo_ring_reserve(sizeof(struct pinfo_close), PINFO_LOSS_RING_OTHER);
@@ -250,7 +295,10 @@ struct pinfo_wait_state pinfo_wait_begins(enum pinfo_wait kind) {
   if (!pinfo_recording()) return wait;
   if (kind == PINFO_WAIT_FOR_EVENTS && thread->exact != NULL) pinfo_exact_turned_away(thread);
   pinfo_emit_pending(thread);
-  if (kind == PINFO_WAIT_FOR_EVENTS || thread->answered) thread->connection = 0;
+  if (kind == PINFO_WAIT_FOR_EVENTS)
+    put_turn_aside(thread);
+  else if (thread->answered) /* the wait is the turn's only if more of the answer follows */
+    thread->connection = 0;
   if (thread->connection != 0) wait.began_ns = pinfo_now();
   return wait;
 }
@@ -272,7 +320,7 @@ int pinfo_wait_to_repeat(struct pinfo_wait_state* wait) {
 void pinfo_other_io_ended(pinfo_u64 began_ns) {
   if (began_ns == 0) return;
   const pinfo_u64 took = pinfo_now() - began_ns;
-  if (took < PINFO_BLOCKED_SAMPLE_NS) return;
+  if (took < pinfo_process.off_cpu_min_ns || pinfo_process.off_cpu_min_ns == 0) return;
   struct pinfo_thread* thread = pinfo_thread_current;
   if (thread == NULL || thread->connection == 0 || !pinfo_recording()) return;
   thread->has_waited = 1;

@@ -17,8 +17,6 @@
 
 /* Bytes of one turn's request that are carried in all. */
 #define PINFO_TURN_CAPTURE_LIMIT 8192
-/* A wait shorter than this is not worth a stack. */
-#define PINFO_BLOCKED_SAMPLE_NS 100000u
 
 /* n > 0 bytes came in on fd. Where data is NULL they are not at hand (splice, MSG_TRUNC). */
 void pinfo_received(struct pinfo_connection* connection, int fd, const struct iovec* data,

@@ -249,3 +249,17 @@ PINFO_EXPORT int sem_timedwait(sem_t* restrict semaphore, const struct timespec*
   if (pinfo_exact_wanted) pinfo_exact_waits();
   PINFO_WAIT(PINFO_WAIT_WITHIN, pinfo_real.p_sem_timedwait(semaphore, until), (void)since);
 }
+
+PINFO_EXPORT int sem_clockwait(sem_t* restrict semaphore, clockid_t clock,
+                               const struct timespec* restrict until) {
+  if (PINFO_REAL(sem_clockwait) == NULL) {
+    errno = ENOSYS;
+    return -1;
+  }
+  PINFO_WAIT(PINFO_WAIT_WITHIN, pinfo_real.p_sem_clockwait(semaphore, clock, until), (void)since);
+}
+
+/* The last to come gets another result than the others, and no wait. */
+PINFO_EXPORT int pthread_barrier_wait(pthread_barrier_t* barrier) {
+  PINFO_WAIT_WITHIN_CALL(pthread_barrier_wait, barrier);
+}

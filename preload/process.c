@@ -26,6 +26,8 @@
 static const pinfo_u32 always_same = 1;
 struct pinfo_process_state pinfo_process = {.same_process = &always_same};
 
+#define PINFO_DEFAULT_OFF_CPU_MIN_NS 100000u
+
 static pinfo_u32 number_from(const char* name, pinfo_u32 fallback, pinfo_u32 limit) {
   const char* text = getenv(name);
   if (text == NULL || *text < '0' || *text > '9') return fallback;
@@ -159,6 +161,8 @@ __attribute__((constructor)) static void pinfo_begin(int argc, char** argv, char
   pinfo_process.hz = number_from("PINFO_HZ", PINFO_DEFAULT_HZ, PINFO_MAX_HZ);
   pinfo_process.stack_bytes =
       number_from("PINFO_STACK_BYTES", PINFO_DEFAULT_STACK_BYTES, PINFO_STACK_MAX);
+  pinfo_process.off_cpu_min_ns =
+      number_from("PINFO_OFF_CPU_MIN_NS", PINFO_DEFAULT_OFF_CPU_MIN_NS, 4000000000u);
   struct rlimit stack = {PINFO_MAIN_STACK_REACH, 0};
   pinfo_raw(SYS_prlimit64, 0, RLIMIT_STACK, NULL, &stack);
   pinfo_process.main_stack_top = (unsigned char*)argv;

@@ -12,7 +12,8 @@
  * the memory, are not. Exec: the new image finds the ring of its own pid and start time, and goes
  * on in it. The directory's descriptor is kept for children that cannot reach the path any more.
  *
- * Environment: PINFO_RING_DIR, PINFO_RING_BYTES, PINFO_HZ (0: no samples), PINFO_STACK_BYTES.
+ * Environment: PINFO_RING_DIR, PINFO_RING_BYTES, PINFO_HZ (0: no samples), PINFO_STACK_BYTES,
+ * PINFO_OFF_CPU_MIN_NS (0: no stacks of waits).
  */
 #ifndef PINFO_PRELOAD_PROCESS_H
 #define PINFO_PRELOAD_PROCESS_H
@@ -41,6 +42,7 @@ struct pinfo_process_state {
   pinfo_u64 next_connection;
   pinfo_u32 hz;
   pinfo_u32 stack_bytes;
+  pinfo_u32 off_cpu_min_ns; /* a shorter wait is not worth a stack; 0: none is */
   const volatile pinfo_u32* same_process; /* 0 in a forked child that has not noticed yet */
   unsigned char* main_stack_top;
   unsigned char* main_stack_low;

@@ -7,18 +7,23 @@
 #ifndef PINFO_PRELOAD_REAL_H
 #define PINFO_PRELOAD_REAL_H
 
+#include <netdb.h>
 #include <poll.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/epoll.h>
+#include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/select.h>
 #include <sys/sendfile.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -29,6 +34,8 @@ ssize_t __read_chk(int fd, void* buffer, size_t size, size_t room);
 ssize_t __recv_chk(int fd, void* buffer, size_t size, size_t room, int flags);
 ssize_t __recvfrom_chk(int fd, void* buffer, size_t size, size_t room, int flags,
                        struct sockaddr* address, socklen_t* length);
+ssize_t __pread_chk(int fd, void* buffer, size_t size, off_t at, size_t room);
+ssize_t __pread64_chk(int fd, void* buffer, size_t size, off64_t at, size_t room);
 int __poll_chk(struct pollfd* fds, nfds_t count, int timeout, size_t room);
 int __ppoll_chk(struct pollfd* fds, nfds_t count, const struct timespec* timeout,
                 const sigset_t* mask, size_t room);
@@ -50,7 +57,12 @@ int dlclose(void* handle);
   X(ppoll) X(__ppoll_chk) X(select) X(pselect) X(nanosleep) X(clock_nanosleep) X(usleep) \
   X(sleep) X(pthread_create) X(pthread_cond_wait) X(pthread_cond_timedwait) \
   X(pthread_cond_clockwait) X(pthread_join) X(sem_wait) X(sem_timedwait) X(sigaction) \
-  X(signal) X(sigaltstack) X(sigsuspend) X(sigpending) X(pause) X(prctl) X(sigwait) X(sigwaitinfo) X(sigtimedwait) X(signalfd) X(dlopen) X(dlclose)
+  X(signal) X(sigaltstack) X(sigsuspend) X(sigpending) X(pause) X(prctl) X(sigwait) X(sigwaitinfo) X(sigtimedwait) X(signalfd) X(dlopen) X(dlclose) \
+  X(pthread_mutex_lock) X(pthread_mutex_timedlock) X(pthread_mutex_clocklock) \
+  X(pthread_rwlock_rdlock) X(pthread_rwlock_wrlock) X(pthread_rwlock_timedrdlock) \
+  X(pthread_rwlock_timedwrlock) X(sem_clockwait) X(pthread_barrier_wait) X(pread) X(pread64) \
+  X(__pread_chk) X(__pread64_chk) X(pwrite) X(pwrite64) X(fsync) X(fdatasync) X(msync) X(flock) \
+  X(waitpid) X(wait4) X(waitid) X(getaddrinfo)
 /* clang-format on */
 
 struct pinfo_real_functions {

@@ -140,7 +140,7 @@ void pinfo_thread_for_each(void (*visit)(struct pinfo_thread*)) {
 }
 
 static void leave_turn(struct pinfo_thread* thread) {
-  thread->connection = 0;
+  thread->connection = thread->segment_connection = 0;
   drop_schedstat(thread);
 }
 
@@ -159,7 +159,7 @@ void pinfo_thread_after_fork(void) {
   self->tid = (pinfo_u32)pinfo_raw(SYS_gettid);
   self->timer = -1; /* timers are not inherited */
   self->pending_state = PINFO_PENDING_NONE;
-  self->connection = 0;
+  self->connection = self->segment_connection = 0;
   self->has_waited = 1;
   self->clock_ns = self->on_cpu_ns = 0;
   self->runqueue_fresh = 0;

@@ -46,7 +46,11 @@ struct pinfo_thread {
 
   pinfo_u64 connection; /* of the turn under way on this thread; 0: none */
   pinfo_u32 turn;
-  int answered; /* a response to it has begun */
+  int answered;         /* a response to it has begun */
+  /* The turn whose time this thread's is: that one, or the one answered last. */
+  pinfo_u64 segment_connection;
+  pinfo_u64 segment_ns; /* since when */
+  struct pinfo_thread_time segment_spent; /* its time then */
 
   const void* tls_object; /* the SSL object that a call is under way on; NULL: none */
   char* tls_frame;        /* where on the stack the call is */

@@ -42,6 +42,8 @@ constexpr size_t kNotesMax = 20;
 constexpr int64_t kRetryNs = 1'000'000'000;
 // A request that goes on for longer loses the samples of its first part to "unattributed".
 constexpr int64_t kSamplesWaitNs = int64_t{300} * 1'000'000'000;
+// How long samples that name no turn wait for a request that claims them.
+constexpr int64_t kLooseWaitNs = int64_t{10} * 1'000'000'000;
 // An ended process is forgotten when no sample of it can wait any more.
 constexpr int64_t kEndedWaitNs = kSamplesWaitNs + kRetainNs;
 
@@ -86,6 +88,7 @@ class Pipeline {
   void OnPython(const RecordView& record);
   void OnLoss(const RecordView& record);
   void OnServed(ServedRequest request);
+  void AddUnattributed(std::vector<Sample> samples);
   void OnChunk(std::unique_ptr<Chunk> chunk);
   // all: also those whose exact profile may still come.
   Status DecideCandidates(bool all);
@@ -124,17 +127,24 @@ void Pipeline::OnSample(const RecordView& record) {
   sample.kind = raw.kind;
   sample.weight = raw.weight;
   sample.duration_ns = static_cast<int64_t>(raw.duration_ns);
-  ++summary_.session.samples_seen;
+  if (raw.kind != PINFO_SAMPLE_BLOCKED) {
+    ++summary_.session.samples_seen;
+  }
   if (sample.stack->end != StackEnd::kComplete) {
     ++summary_.samples_incomplete;
   }
   if (raw.connection == 0) {
-    std::vector<Sample> alone;
-    alone.push_back(std::move(sample));
-    writer_.AddUnattributed(std::move(alone));
+    samples_.AddLoose(std::move(sample));
   } else {
     samples_.Add(ConnectionId{raw.connection}, raw.turn, std::move(sample));
   }
+}
+
+// A wait outside every request is how a server idles: nobody asks where.
+void Pipeline::AddUnattributed(std::vector<Sample> samples) {
+  std::erase_if(samples,
+                [](const Sample& sample) { return sample.kind == PINFO_SAMPLE_BLOCKED; });
+  writer_.AddUnattributed(std::move(samples));
 }
 
 void Pipeline::OnStatus(const RecordView& record) {
@@ -179,6 +189,7 @@ void Pipeline::OnLoss(const RecordView& record) {
 void Pipeline::OnRecord(const RecordView& record) {
   switch (record.type()) {
     case PINFO_RECORD_RECEIVED:
+    case PINFO_RECORD_SEGMENT:
     case PINFO_RECORD_RESPONSE:
     case PINFO_RECORD_CLOSE:
       assembler_.OnRecord(record);
@@ -220,7 +231,7 @@ void Pipeline::OnServed(ServedRequest request) {
   RequestRow& row = entry.row;
   std::vector<Sample> unattributed;
   entry.samples = samples_.Take(request, unattributed);
-  writer_.AddUnattributed(std::move(unattributed));
+  AddUnattributed(std::move(unattributed));
   entry.process = &processes_.Get(request.pid);
   exact_.Served(request.connection, request.last_turn);
   candidate.connection = request.connection;
@@ -255,6 +266,8 @@ void Pipeline::OnServed(ServedRequest request) {
   row.samples = static_cast<int64_t>(entry.samples.size());
   ++summary_.session.requests_seen;
   summary_.session.samples_attributed += row.samples;
+  summary_.session.samples_seen += std::ranges::count(
+      entry.samples, uint8_t{PINFO_SAMPLE_BLOCKED}, &Sample::kind);
   writer_.Count(row);
   candidates_.push_back(std::move(candidate));
 }
@@ -362,6 +375,9 @@ void Pipeline::MeasureOwnCost() {
 
 Status Pipeline::StoreBatch(bool all) {
   MeasureOwnCost();
+  std::vector<Sample> expired;
+  samples_.ExpireLoose(orderer_.newest_ns() - kLooseWaitNs, expired);
+  AddUnattributed(std::move(expired));
   Status status = DecideCandidates(all);
   if (status) {
     status = writer_.Commit(summary_.session);
@@ -376,7 +392,7 @@ void Pipeline::Upkeep(int64_t now_ns) {
   std::vector<Sample> expired;
   samples_.Expire(orderer_.newest_ns() - kSamplesWaitNs, expired);
   exact_.Expire(orderer_.newest_ns() - kSamplesWaitNs);
-  writer_.AddUnattributed(std::move(expired));
+  AddUnattributed(std::move(expired));
   if (StoreBatch()) {  // now nothing refers to a process but samples younger than kSamplesWaitNs
     processes_.ForgetEnded(processes_.WallNs(orderer_.newest_ns() - kEndedWaitNs),
                            [this](TrackedProcess& process) { stacks_.Forget(process); });
@@ -423,7 +439,7 @@ PipelineSummary Pipeline::Run(ChunkQueue& queue) {
   assembler_.Finish(orderer_.newest_ns());
   std::vector<Sample> rest;
   samples_.Expire(INT64_MAX, rest);
-  writer_.AddUnattributed(std::move(rest));
+  AddUnattributed(std::move(rest));
   summary_.session.end_wall_ns = processes_.WallNs(MonotonicNs());
   summary_.status = StoreBatch(/*all=*/true);
   if (summary_.status) {

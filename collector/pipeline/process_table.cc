@@ -141,6 +141,7 @@ void ProcessTable::OnRecord(const RecordView& record) {
     case PINFO_RECORD_RECEIVED:
     case PINFO_RECORD_RESPONSE:
     case PINFO_RECORD_CLOSE:
+    case PINFO_RECORD_SEGMENT:
     case PINFO_RECORD_SAMPLE:
     case PINFO_RECORD_STATUS:
     case PINFO_RECORD_LOSS:

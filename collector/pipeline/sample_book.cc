@@ -11,6 +11,16 @@ void MoveAll(std::vector<Sample>& from, std::vector<Sample>& to) {
   from.clear();
 }
 
+bool Within(const Sample& sample, const ServedRequest& request) {
+  if (request.parts.empty()) {
+    return sample.time_ns >= request.start_ns && sample.time_ns <= request.end_ns;
+  }
+  return std::ranges::any_of(request.parts, [&sample](const WorkPart& part) {
+    return part.tid == sample.tid && sample.time_ns >= part.begin_ns &&
+           sample.time_ns <= part.end_ns;
+  });
+}
+
 }  // namespace
 
 void SampleBook::Add(ConnectionId connection, uint32_t turn, Sample sample) {
@@ -30,10 +40,33 @@ void SampleBook::Add(ConnectionId connection, uint32_t turn, Sample sample) {
   ++size_;
 }
 
+void SampleBook::AddLoose(Sample sample) {
+  if (size_ >= capacity_) {
+    GiveUpOlder();
+  }
+  loose_.push_back(std::move(sample));
+  ++size_;
+}
+
+// Only parts begun before the thread touched the connection can hold any: few requests have them.
+void SampleBook::TakeLoose(const ServedRequest& request, std::vector<Sample>& taken) {
+  if (request.parts.empty() || loose_.empty()) {
+    return;
+  }
+  const auto first = std::ranges::lower_bound(loose_, request.start_ns, {}, &Sample::time_ns);
+  const auto mine = std::stable_partition(first, loose_.end(), [&request](const Sample& sample) {
+    return sample.process->row.pid != request.pid || !Within(sample, request);
+  });
+  size_ -= static_cast<size_t>(loose_.end() - mine);
+  taken.insert(taken.end(), std::make_move_iterator(mine), std::make_move_iterator(loose_.end()));
+  loose_.erase(mine, loose_.end());
+}
+
 std::vector<Sample> SampleBook::Take(const ServedRequest& request,
                                      std::vector<Sample>& unattributed) {
   MoveAll(overflow_, unattributed);
   std::vector<Sample> taken;
+  TakeLoose(request, taken);
   const auto it = waiting_.find(request.connection);
   if (it == waiting_.end()) {
     return taken;
@@ -41,8 +74,7 @@ std::vector<Sample> SampleBook::Take(const ServedRequest& request,
   OfConnection& turns = it->second;
   while (!turns.empty() && turns.front().turn <= request.last_turn) {
     for (Sample& sample : turns.front().samples) {
-      const bool within = turns.front().turn >= request.first_turn &&
-                          sample.time_ns >= request.start_ns && sample.time_ns <= request.end_ns;
+      const bool within = turns.front().turn >= request.first_turn && Within(sample, request);
       (within ? taken : unattributed).push_back(std::move(sample));
       --size_;
     }
@@ -54,8 +86,17 @@ std::vector<Sample> SampleBook::Take(const ServedRequest& request,
   return taken;
 }
 
+void SampleBook::ExpireLoose(int64_t before_ns, std::vector<Sample>& unattributed) {
+  while (!loose_.empty() && loose_.front().time_ns < before_ns) {
+    unattributed.push_back(std::move(loose_.front()));
+    loose_.pop_front();
+    --size_;
+  }
+}
+
 void SampleBook::Expire(int64_t before_ns, std::vector<Sample>& unattributed) {
   MoveAll(overflow_, unattributed);
+  ExpireLoose(before_ns, unattributed);
   for (auto it = waiting_.begin(); it != waiting_.end();) {
     OfConnection& turns = it->second;
     while (!turns.empty() && turns.front().samples.back().time_ns < before_ns) {
@@ -70,6 +111,9 @@ void SampleBook::Expire(int64_t before_ns, std::vector<Sample>& unattributed) {
 // At least a tenth in one pass, so that the passes cost little a sample.
 void SampleBook::GiveUpOlder() {
   std::vector<int64_t> newest;
+  if (!loose_.empty()) {
+    newest.push_back(loose_[loose_.size() / 2].time_ns);
+  }
   for (const auto& [connection, turns] : waiting_) {
     for (const OfTurn& of : turns) {
       newest.push_back(of.samples.back().time_ns);

@@ -1,7 +1,9 @@
 // Samples that wait for the request they were taken in. One thread; pure.
 //
 // A sample names the turn its thread was handling. It belongs to that turn's request if it was
-// taken between the request's beginning and end, and to none otherwise.
+// taken while its thread worked on the request (ServedRequest::parts), and to none otherwise. One
+// that names no turn may still turn out to have been taken in such a time: a thread that answers a
+// request which another one read has worked on it before.
 #pragma once
 
 #include <cstdint>
@@ -34,13 +36,17 @@ class SampleBook {
   explicit SampleBook(size_t capacity = 200'000) : capacity_(capacity) {}
 
   void Add(ConnectionId connection, uint32_t turn, Sample sample);
+  // A sample that names no turn.
+  void AddLoose(Sample sample);
 
-  // The samples of a request's turns that lie within it. The other samples of these turns, and
-  // those of earlier turns of the connection, go to unattributed.
+  // The samples of a request's turns that lie within it, and the loose ones that do. The other
+  // samples of these turns, and those of earlier turns of the connection, go to unattributed.
   std::vector<Sample> Take(const ServedRequest& request, std::vector<Sample>& unattributed);
 
   // Gives up samples older than before_ns.
   void Expire(int64_t before_ns, std::vector<Sample>& unattributed);
+  // Gives up loose ones older than before_ns.
+  void ExpireLoose(int64_t before_ns, std::vector<Sample>& unattributed);
 
   [[nodiscard]] size_t size() const { return size_; }
 
@@ -52,8 +58,10 @@ class SampleBook {
   using OfConnection = std::deque<OfTurn>;  // by turn
 
   void GiveUpOlder();
+  void TakeLoose(const ServedRequest& request, std::vector<Sample>& taken);
 
   std::unordered_map<ConnectionId, OfConnection> waiting_;
+  std::deque<Sample> loose_;  // by time, nearly
   std::vector<Sample> overflow_;  // given up, not yet handed out
   size_t size_ = 0;
   size_t capacity_;

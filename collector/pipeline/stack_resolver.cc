@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "collector/profile/libraries.h"
+
 namespace pinfo {
 namespace {
 
@@ -69,17 +71,44 @@ std::shared_ptr<const ResolvedStack> StackResolver::Resolve(const RecordView& re
   if (cut && unwound.end == StackEnd::kComplete) {
     unwound.end = StackEnd::kTooDeep;
   }
-  const Key key = KeyOf(unwound, python);
+  UnwoundStack wait;
+  if (unwound.pcs.empty() && !python.empty() &&
+      record.as<pinfo_sample>().kind == PINFO_SAMPLE_BLOCKED) {
+    wait = unwinder_.Unwind(process.space, CopyOf(record));
+  }
+  Key key = KeyOf(unwound, python);
+  key.insert(key.end(), wait.pcs.begin(), wait.pcs.end());
   const auto it = known.stacks.find(key);
   if (it != known.stacks.end() && it->second->end == unwound.end) {
     return it->second;
   }
   bool all_known = true;
   auto resolved = std::make_shared<ResolvedStack>(Name(unwound, python, process, all_known));
+  if (auto call = WaitCall(wait, process)) {
+    resolved->root_first.push_back(std::move(*call));
+  }
   if (all_known) {
     known.stacks[key] = resolved;
   }
   return resolved;
+}
+
+// The outermost frame in the library that waits, where it is one.
+std::optional<FrameRow> StackResolver::WaitCall(const UnwoundStack& unwound,
+                                                const TrackedProcess& process) {
+  std::optional<FrameRow> call;
+  for (size_t i = 0; i < unwound.pcs.size(); ++i) {
+    for (const FrameRow& frame : symbolizer_.Symbolize(process.space, unwound.pcs[i], i > 0)) {
+      if (!call && IsSystemFunction(frame.function, frame.module)) {
+        continue;
+      }
+      if (call ? frame.module != call->module : !IsLibrary(frame.module)) {
+        return call;
+      }
+      call = frame;
+    }
+  }
+  return call;
 }
 
 ResolvedStack StackResolver::Name(const UnwoundStack& unwound,

@@ -1,8 +1,9 @@
 // Sample records -> named stacks: unwinds the copied stack, names its frames, remembers both.
 //
 // A sample with Python frames becomes a stack of these alone, as Python's own profilers show it:
-// the time of native code counts for the Python function that called it. With native_python the
-// native frames stay, and Python's stand where the interpreter evaluated them.
+// the time of native code counts for the Python function that called it. Where it waits in a call of
+// a native library (sqlite3_step), that call is its innermost frame. With native_python the native
+// frames stay, and Python's stand where the interpreter evaluated them.
 //
 // One thread.
 #pragma once
@@ -10,6 +11,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -46,6 +48,8 @@ class StackResolver {
     std::map<Key, std::shared_ptr<const ResolvedStack>> stacks;
   };
 
+  [[nodiscard]] std::optional<FrameRow> WaitCall(const UnwoundStack& unwound,
+                                                 const TrackedProcess& process);
   ResolvedStack Name(const UnwoundStack& unwound, std::span<const pinfo_python_frame> python,
                      const TrackedProcess& process, bool& all_known);
 

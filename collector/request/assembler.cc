@@ -110,6 +110,13 @@ struct RequestAssembler::Impl {
     Settle(at, owner);
   }
 
+  void OnSegment(const pinfo_segment& record) {
+    const auto at = connections.find(record.connection);
+    if (at == connections.end() || !at->second.connection.OnSegment(record)) {
+      ++counts.late_records;
+    }
+  }
+
   void OnClose(const pinfo_close& record) {
     const auto at = connections.find(record.connection);
     if (at == connections.end()) {
@@ -172,6 +179,9 @@ void RequestAssembler::OnRecord(const RecordView& record) {
       break;
     case PINFO_RECORD_RESPONSE:
       impl_->OnResponse(record.as<pinfo_response>(), record.text());
+      break;
+    case PINFO_RECORD_SEGMENT:
+      impl_->OnSegment(record.as<pinfo_segment>());
       break;
     case PINFO_RECORD_CLOSE:
       impl_->OnClose(record.as<pinfo_close>());

@@ -10,8 +10,10 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "collector/base/ids.h"
+#include "collector/request/segments.h"
 #include "collector/source/record.h"
 #include "collector/store/rows.h"
 
@@ -43,7 +45,11 @@ struct ServedRequest {
   // Of pipelined requests whose responses cannot be told apart (kUnknown): their sum evenly, the
   // remainder on the first.
   int64_t bytes_out = 0;
+  // What the threads that worked on it spent, each moment counted once; the rest of the time from
+  // start_ns to end_ns it was waiting.
   std::optional<pinfo_thread_time> spent;
+  // Who worked on it when; empty: begin_tid all the time, or not known.
+  std::vector<WorkPart> parts;
   uint8_t transport = PINFO_TRANSPORT_UNKNOWN;
   std::string local_address;  // "127.0.0.1:8000", "[::1]:8000", "unix"
   std::string peer_address;
@@ -71,7 +77,7 @@ class RequestAssembler {
   RequestAssembler(AssemblerOptions options, Output output);
   ~RequestAssembler();
 
-  // REQUIRES: a record of type RECEIVED, RESPONSE or CLOSE, or an EXIT with process_ended (its
+  // REQUIRES: a record of type RECEIVED, SEGMENT, RESPONSE or CLOSE, or an EXIT with process_ended (its
   // connections are over).
   void OnRecord(const RecordView& record);
   // The stream has reached now_ns: ends what has been idle too long.

@@ -106,6 +106,15 @@ bool Connection::OnResponse(const pinfo_response& record, std::string_view paylo
   return true;
 }
 
+bool Connection::OnSegment(const pinfo_segment& record) {
+  const auto turn = std::ranges::find(turns_, record.turn, &TurnRecord::number);
+  if (turn == turns_.end()) {
+    return upgraded_;
+  }
+  turn->Add(record);
+  return true;
+}
+
 void Connection::OnClose(const pinfo_close& record) {
   if (lingering_) {
     return;

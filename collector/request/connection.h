@@ -32,6 +32,7 @@ class Connection {
   // Both return false for a record of a turn that is over: late or repeated, ignored.
   bool OnReceived(const pinfo_received& record, std::string_view payload);
   bool OnResponse(const pinfo_response& record, std::string_view payload);
+  bool OnSegment(const pinfo_segment& record);
   // The connection ended or the peer ended its side. What is open is kept for
   // AssemblerOptions::idle_ns: producers hand a response on a moment after it was sent, and a
   // server may still answer a peer that only ended its sending.

@@ -14,10 +14,17 @@ void TakeFigures(OpenRequest& open, const TurnRecord& turn) {
   request.end_ns = turn.last_out_ns;
   request.end_tid = turn.end_tid;
   open.partial |= turn.partial;
-  if (open.from_turn_start && request.first_turn == turn.number && turn.spent_valid) {
+  request.spent.reset();
+  request.parts.clear();
+  if (!open.from_turn_start || request.first_turn != turn.number) {
+    return;
+  }
+  if (!turn.segments.empty()) {
+    Work work = WorkOf(turn.Segments(), turn.start_ns, turn.last_out_ns);
+    request.spent = work.spent;
+    request.parts = std::move(work.parts);
+  } else if (turn.spent_valid) {
     request.spent = turn.spent;
-  } else {
-    request.spent.reset();
   }
 }
 

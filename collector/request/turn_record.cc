@@ -8,6 +8,8 @@ namespace {
 // Producers carry at most PINFO_CAPTURE_MAX bytes of a turn and one buffer more.
 constexpr size_t kMaxPrefix = 2 * PINFO_CAPTURE_MAX;
 constexpr size_t kMaxArrivals = 256;
+// Of one turn: a conversation that goes on for longer counts as waiting from here on.
+constexpr size_t kMaxSegments = 1024;
 
 }  // namespace
 
@@ -58,6 +60,34 @@ void TurnRecord::Add(const pinfo_response& record, std::string_view payload) {
   spent_valid =
       (record.flags & PINFO_RESPONSE_TIMES_VALID) != 0 && record.begin_tid == record.header.tid;
   spent = record.spent;
+}
+
+void TurnRecord::Add(const pinfo_segment& record) {
+  const Segment segment{.tid = Tid{record.header.tid},
+                        .begin_ns = ToSigned(record.begin_ns),
+                        .end_ns = ToSigned(record.end_ns),
+                        .spent = record.spent,
+                        .adopted = (record.flags & PINFO_SEGMENT_ADOPTED) != 0};
+  const auto same = std::ranges::find_if(segments, [&segment](const Segment& each) {
+    return each.tid == segment.tid && each.begin_ns == segment.begin_ns;
+  });
+  if (same != segments.end()) {
+    *same = segment;
+  } else if (segments.size() < kMaxSegments) {
+    segments.push_back(segment);
+  }
+}
+
+std::vector<Segment> TurnRecord::Segments() const {
+  std::vector<Segment> all = segments;
+  if (spent_valid) {
+    all.push_back({.tid = end_tid,
+                   .begin_ns = start_ns,
+                   .end_ns = last_out_ns,
+                   .spent = spent,
+                   .adopted = false});
+  }
+  return all;
 }
 
 int64_t TurnRecord::TimeOf(uint64_t offset) const {

@@ -8,6 +8,7 @@
 
 #include "bpf/wire.h"
 #include "collector/base/ids.h"
+#include "collector/request/segments.h"
 
 namespace pinfo {
 
@@ -28,6 +29,10 @@ struct TurnRecord {
   // Later records of the turn add to what is known; a repeated one changes nothing.
   void Add(const pinfo_received& record, std::string_view payload);
   void Add(const pinfo_response& record, std::string_view payload);
+  void Add(const pinfo_segment& record);
+
+  // With what the response says of the thread that sent it.
+  [[nodiscard]] std::vector<Segment> Segments() const;
 
   // When the byte at that offset of the turn was handed to the server.
   [[nodiscard]] int64_t TimeOf(uint64_t offset) const;
@@ -53,6 +58,7 @@ struct TurnRecord {
   int64_t last_out_ns = 0;
   bool spent_valid = false;
   pinfo_thread_time spent{};
+  std::vector<Segment> segments;  // as SEGMENT records tell them
 
  private:
   struct Arrival {

@@ -8,6 +8,7 @@
 #include <set>
 #include <string_view>
 
+#include <bpf/bpf.h>
 #include <fmt/format.h>
 #include <linux/perf_event.h>
 #include <sys/syscall.h>
@@ -28,14 +29,16 @@ struct ProgramRole {
 };
 constexpr std::string_view kSampler = "sample";
 constexpr std::string_view kTlsFeature = "the plaintext of TLS connections";
+constexpr std::string_view kSwitch = "sched_switch";
 constexpr ProgramRole kPrograms[] = {
     {"sock_recv_length", true, false, true, "timing requests by the socket tracepoints"},
     {"sock_send_length", true, false, true, "timing requests by the socket tracepoints"},
     {"inet_sock_set_state", true, false, false, "queue time and the end of connections"},
     {"sys_exit", false, true, true, "timing requests by system calls"},
     {"inet_sock_set_state_table", false, true, false, "the end of connections"},
-    {"sched_switch", true, true, false, "the split into on-CPU, blocked and run queue time"},
+    {kSwitch, true, true, false, "the split into on-CPU, blocked and run queue time"},
     {"sched_wakeup", true, true, false, "telling run queue time from blocked time"},
+    {"sched_waking", true, true, false, "following a request from thread to thread"},
     {"task_newtask", true, true, false, "following new processes and threads"},
     {"sched_process_exec", true, true, false, "noticing exec"},
     {"sched_process_exit", true, true, false, "noticing the end of processes"},
@@ -94,7 +97,14 @@ struct LoadAttempt {
   std::string error;
 };
 
-LoadAttempt TryLoad(const BpfOptions& options, bool socket_strategy, bool python, bool tls,
+// What a kernel may refuse; switched off one by one until it takes the rest.
+struct Features {
+  bool python = true;
+  bool off_cpu = true;
+  bool tls = true;
+};
+
+LoadAttempt TryLoad(const BpfOptions& options, bool socket_strategy, const Features& features,
                     const std::set<std::string, std::less<>>& left_out) {
   LoadAttempt attempt;
   std::string log;
@@ -109,8 +119,10 @@ LoadAttempt TryLoad(const BpfOptions& options, bool socket_strategy, bool python
   skeleton->rodata->knob_own_pid = static_cast<uint32_t>(getpid());
   skeleton->rodata->knob_follow_children = options.follow_children;
   skeleton->rodata->knob_stack_bytes = options.stack_bytes;
-  skeleton->rodata->knob_python = python;
-  skeleton->rodata->knob_tls = tls;
+  skeleton->rodata->knob_python = features.python;
+  skeleton->rodata->knob_tls = features.tls;
+  skeleton->rodata->knob_off_cpu_min_ns =
+      features.off_cpu ? static_cast<uint64_t>(options.off_cpu_min_ns) : 0;
   skeleton->rodata->knob_sample_period_ns =
       options.hz > 0 ? 1'000'000'000 / static_cast<uint64_t>(options.hz) : 0;
   bpf_map__set_max_entries(skeleton->maps.ring, static_cast<uint32_t>(options.ring_bytes));
@@ -120,15 +132,15 @@ LoadAttempt TryLoad(const BpfOptions& options, bool socket_strategy, bool python
                            static_cast<uint32_t>(libbpf_num_possible_cpus()));
   bpf_map__set_autocreate(skeleton->maps.sockets, socket_strategy);
   bpf_map__set_autocreate(skeleton->maps.socket_table, !socket_strategy);
-  bpf_map__set_autocreate(skeleton->maps.tls_sessions, tls);
-  const bool multi_probes = tls && UserProbe::HasMulti();
+  bpf_map__set_autocreate(skeleton->maps.tls_sessions, features.tls);
+  const bool multi_probes = features.tls && UserProbe::HasMulti();
   bpf_program* program = nullptr;
   bpf_object__for_each_program(program, skeleton->obj) {
     const char* name = bpf_program__name(program);
     const ProgramRole* role = RoleOf(name);
     bpf_program__set_autoload(
         program, role != nullptr && !left_out.contains(name) &&
-                     (tls || role->feature != kTlsFeature) &&
+                     (features.tls || role->feature != kTlsFeature) &&
                      (socket_strategy ? role->socket_strategy : role->syscall_strategy));
     if (multi_probes && bpf_program__type(program) == BPF_PROG_TYPE_KPROBE) {
       UserProbe::PrepareForMulti(program);
@@ -141,6 +153,10 @@ LoadAttempt TryLoad(const BpfOptions& options, bool socket_strategy, bool python
     attempt.error = fmt::format("{} ({})", strerror(-error), LastLogLines(log));
     return attempt;
   }
+  const int free_slots = bpf_map__fd(skeleton->maps.free_blocked_slots);
+  for (uint32_t slot = 0; slot < bpf_map__max_entries(skeleton->maps.blocked_samples); ++slot) {
+    bpf_map_update_elem(free_slots, nullptr, &slot, BPF_ANY);
+  }
   attempt.skeleton = std::move(skeleton);
   return attempt;
 }
@@ -150,13 +166,14 @@ Result<LoadedSkeleton> LoadStrategy(const BpfOptions& options, bool socket_strat
   LoadedSkeleton loaded;
   loaded.socket_strategy = socket_strategy;
   std::set<std::string, std::less<>> left_out;
-  bool python = true;
-  bool tls = options.tls;
-  for (size_t tries = 0; tries <= std::size(kPrograms) + 1; ++tries) {
-    LoadAttempt attempt = TryLoad(options, socket_strategy, python, tls, left_out);
+  Features features;
+  features.tls = options.tls;
+  features.off_cpu = options.off_cpu_min_ns > 0;
+  for (size_t tries = 0; tries <= std::size(kPrograms) + 2; ++tries) {
+    LoadAttempt attempt = TryLoad(options, socket_strategy, features, left_out);
     if (attempt.skeleton) {
       loaded.skeleton = std::move(attempt.skeleton);
-      loaded.tls = tls;
+      loaded.tls = features.tls;
       return loaded;
     }
     const ProgramRole* role = RoleOf(attempt.failed_program);
@@ -167,13 +184,18 @@ Result<LoadedSkeleton> LoadStrategy(const BpfOptions& options, bool socket_strat
       return Fail(fmt::format("the kernel refused the program {} ({}): {}", role->name,
                               role->feature, attempt.error));
     }
-    if (role->name == kSampler && python) {
-      python = false;  // the walk is the part that a verifier may find too long
+    if (role->name == kSampler && features.python) {
+      features.python = false;  // the walk is the part that a verifier may find too long
       loaded.notes.emplace_back("Python frames are off: the kernel refused to walk them");
       continue;
     }
+    if (role->name == kSwitch && features.off_cpu) {
+      features.off_cpu = false;
+      loaded.notes.emplace_back("stacks of waits are off: the kernel refused to copy them");
+      continue;
+    }
     left_out.insert(attempt.failed_program);
-    tls = tls && role->feature != kTlsFeature;  // all of them or none
+    features.tls = features.tls && role->feature != kTlsFeature;  // all of them or none
     loaded.notes.push_back(
         fmt::format("{} is off: the kernel refused the program {}", role->feature, role->name));
   }

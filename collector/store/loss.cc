@@ -38,6 +38,8 @@ Names NamesOf(pinfo_loss_kind kind) {
       return {"exact_calls", "calls not counted, no room in their exact profile"};
     case PINFO_LOSS_TLS_CALL:
       return {"tls_call", "reads and writes over TLS whose end was not seen"};
+    case PINFO_LOSS_BLOCKED_RATE:
+      return {"blocked_rate", "waits without a stack, there were too many at once"};
     case PINFO_LOSS_KIND_COUNT:
       break;
   }

@@ -12,7 +12,7 @@ namespace pinfo {
 namespace {
 
 struct Part {
-  const char* name;
+  TimeKind kind;
   int64_t time_ns;
   int64_t percent;
   int64_t remainder;
@@ -39,6 +39,10 @@ void Round(std::vector<Part>& parts, int64_t whole_ns) {
 }  // namespace
 
 std::string DescribeTimeSplit(const RequestRow& row) {
+  return DescribeTimeSplit(row, [](TimeKind, int64_t) { return std::string(); });
+}
+
+std::string DescribeTimeSplit(const RequestRow& row, const TimeDetail& detail) {
   if (!row.on_cpu_ns && !row.blocked_ns && !row.runqueue_ns && !row.waiting_ns) {
     return "where its time went is not known: more than one thread served it, or pinfo saw only a "
            "part of it";
@@ -48,21 +52,22 @@ std::string DescribeTimeSplit(const RequestRow& row) {
   }
   std::vector<Part> parts;
   int64_t left = row.latency_ns;
-  for (const auto& [name, time] :
-       {std::pair<const char*, std::optional<int64_t>>{"on CPU", row.on_cpu_ns},
-        {"blocked", row.blocked_ns},
-        {"waiting for a CPU", row.runqueue_ns},
-        {"waiting", row.waiting_ns}}) {
+  for (const auto& [kind, time] :
+       {std::pair<TimeKind, std::optional<int64_t>>{TimeKind::kOnCpu, row.on_cpu_ns},
+        {TimeKind::kBlocked, row.blocked_ns},
+        {TimeKind::kRunqueue, row.runqueue_ns},
+        {TimeKind::kWaiting, row.waiting_ns}}) {
     const int64_t part = std::clamp<int64_t>(time.value_or(0), 0, left);
     left -= part;
-    parts.push_back({name, part, 0, 0});
+    parts.push_back({kind, part, 0, 0});
   }
-  parts.push_back({"unattributed", left, 0, 0});
+  parts.push_back({TimeKind::kUnattributed, left, 0, 0});
   Round(parts, row.latency_ns);
   std::string text;
   for (const Part& part : parts) {
     if (part.percent > 0) {
-      text += fmt::format("{}{}% {}", text.empty() ? "" : ", ", part.percent, part.name);
+      text += fmt::format("{}{}% {}{}", text.empty() ? "" : ", ", part.percent,
+                          TimeKindName(part.kind), detail(part.kind, part.time_ns));
     }
   }
   return text;

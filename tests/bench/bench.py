@@ -24,6 +24,7 @@ import observers
 import records
 import running
 import tls_servers
+import truth
 
 # name -> kind of server, page, connections, observers beside pinfo's and A/A
 WORKLOADS = {
@@ -47,9 +48,10 @@ def one(observer, workload, seconds):
             figures = measure.measure(server, target, connections, seconds, pid)
         account = observer.account(folder)
         if account is not None:
-            # A request without a profile of its own, because of the rate, is no lost record.
+            # A request without a profile of its own, or a wait without a stack, because of the rate,
+            # is no lost record.
             figures.lost = sum(count for kind, count in account["lost"].items()
-                               if kind != "profile_rate")
+                               if kind not in ("profile_rate", "blocked_rate"))
             figures.seen = account["requests"] / len_of_log(folder)
         return figures
     finally:
@@ -159,6 +161,8 @@ def options():
     parser.add_argument("--workload", choices=WORKLOADS, action="append")
     parser.add_argument("--only", action="append", metavar="NAME",
                         help="observers whose name contains this; may be given several times")
+    parser.add_argument("--truth", action="store_true",
+                        help="only compare profiles with what servers know of themselves")
     parser.add_argument("--output", default="build/bench.json")
     return parser.parse_args()
 
@@ -196,6 +200,10 @@ def main():
     if os.geteuid() != 0:
         sys.exit("bench: eBPF and perf need root")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    if chosen.truth:
+        results = {"machine": measure.kernel_and_cpus(), "truth": truth.run(chosen.pinfo)}
+        pathlib.Path(chosen.output).write_text(json.dumps(results, indent=1) + "\n")
+        return
     costs = [record_cost(kind, chosen.pinfo) for kind in (observers.Attach, observers.Run)]
     for cost in costs:
         print(f"{cost['observer']}: {cost['connection_records']:.3f} ring records and "

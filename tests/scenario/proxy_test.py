@@ -4,7 +4,7 @@ import collections
 import harness
 import running
 import traffic
-from harness import check_equal, scenario
+from harness import check, check_equal, scenario
 
 REQUESTS = 120
 
@@ -50,6 +50,23 @@ def both_hops(context, probes):
          row["outcome"]) for row in rows)
     check_equal(by_hop, {("nginx", "GET", 200, "complete"): REQUESTS,
                          ("gunicorn", "GET", 200, "complete"): REQUESTS}, "requests by hop")
+    compare_times([row for row in rows if row["pid"] in front],
+                  [row for row in rows if row["pid"] not in front])
+
+
+def compare_times(front, back):
+    """While the back end works, the proxy's request is waiting: its thread serves others."""
+    for row in front + back:
+        parts = [row[name] for name in ("on_cpu_ns", "blocked_ns", "runqueue_ns", "waiting_ns")]
+        check(None not in parts, f"the time split is known: {row}")
+        check_equal(sum(parts), row["latency_ns"], f"parts of {row['target']} added up")
+    waiting = sum(row["waiting_ns"] for row in front)
+    served = sum(row["latency_ns"] for row in back)
+    whole = sum(row["latency_ns"] for row in front)
+    print(f"proxy: waiting {waiting / 1e6:.1f} of {whole / 1e6:.1f} ms, back end {served / 1e6:.1f}")
+    # Not all of it: the proxy may still be sending, or be kept from a CPU, while it is served.
+    check(waiting >= 0.5 * served, f"{waiting} ns waiting, {served} ns served by the back end")
+    check_equal(sum(row["waiting_ns"] for row in back), 0, "waiting in sync workers")
 
 
 @scenario(modes=["ebpf"])

@@ -43,14 +43,20 @@ def keep_alive(port, requests, tls=False):
 
 
 def parallel(port, requests, clients, tls=False):
-    """The same from several threads at once, each with its share on its own connection."""
+    """The same from several threads at once, each with its share on its own connection; returns
+    (status, body) of each, in no particular order."""
     errors = []
+    answers = []
 
     def client(share):
+        connection = connect(port, tls)
         try:
-            keep_alive(port, share, tls)
+            for request in share:
+                answers.append(send(port, *request, connection=connection))
         except OSError as error:
             errors.append(error)
+        finally:
+            connection.close()
 
     threads = [threading.Thread(target=client, args=(requests[i::clients],))
                for i in range(clients)]
@@ -60,6 +66,7 @@ def parallel(port, requests, clients, tls=False):
         thread.join()
     if errors:
         raise errors[0]
+    return answers
 
 
 def raw(port, *pieces, read=True, tls=False):

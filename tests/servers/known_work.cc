@@ -3,6 +3,12 @@
 #include <algorithm>
 #include <cerrno>
 #include <ctime>
+#include <mutex>
+#include <thread>
+
+#include <semaphore.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 namespace {
 
@@ -41,9 +47,60 @@ extern "C" __attribute__((noinline)) void recurse(int64_t frames, int64_t ns) {
   asm volatile("");  // no tail call
 }
 
+extern "C" __attribute__((noinline)) int64_t wait_for_timer(int64_t ns) {
+  const int64_t begin = Now(CLOCK_MONOTONIC);
+  const int64_t end = begin + ns;
+  const timespec until{.tv_sec = end / 1'000'000'000, .tv_nsec = end % 1'000'000'000};
+  // Not SleepMs: it is this function that shall be seen to wait.
+  while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, nullptr) == EINTR) {
+  }
+  return Now(CLOCK_MONOTONIC) - begin;
+}
+
+extern "C" __attribute__((noinline)) int64_t wait_for_lock(int64_t ns) {
+  const int64_t begin = Now(CLOCK_MONOTONIC);
+  std::mutex mutex;
+  sem_t held;
+  sem_init(&held, 0, 0);
+  std::thread holder([&] {
+    const std::lock_guard<std::mutex> lock(mutex);
+    sem_post(&held);
+    pinfo::testing::SleepMs(ns / 1'000'000);
+  });
+  while (sem_wait(&held) != 0) {
+  }
+  mutex.lock();
+  mutex.unlock();
+  holder.join();
+  sem_destroy(&held);
+  return Now(CLOCK_MONOTONIC) - begin;
+}
+
+extern "C" __attribute__((noinline)) int64_t wait_for_upstream(int64_t ns) {
+  const int64_t begin = Now(CLOCK_MONOTONIC);
+  int ends[2];
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) return 0;
+  std::thread upstream([&] {
+    char question = 0;
+    if (read(ends[1], &question, 1) != 1) return;
+    pinfo::testing::SleepMs(ns / 1'000'000);
+    if (write(ends[1], &question, 1) != 1) return;
+  });
+  char answer = '?';
+  if (write(ends[0], &answer, 1) == 1) {
+    while (read(ends[0], &answer, 1) < 0 && errno == EINTR) {
+    }
+  }
+  upstream.join();
+  close(ends[0]);
+  close(ends[1]);
+  return Now(CLOCK_MONOTONIC) - begin;
+}
+
 namespace pinfo::testing {
 
 int64_t MonotonicNs() { return Now(CLOCK_MONOTONIC); }
+int64_t ThreadCpuNs() { return Now(CLOCK_THREAD_CPUTIME_ID); }
 
 void SleepMs(int64_t ms) {
   int64_t end = MonotonicNs() + ms * 1'000'000;

@@ -2,14 +2,18 @@
 // in two named functions in a known proportion, echoes, streams and aborts on request, and keeps
 // its own account of every request. Scenarios compare what pinfo saw with that account.
 //
-//   threaded_server --port P --log FILE [--mode threads|event] [--workers N]
+//   threaded_server --port P --log FILE [--mode threads|event|pool] [--workers N]
 //
-// threads: one thread a connection. event: one epoll loop. N > 0 forks N workers that share the
+// threads: one thread a connection. event: one epoll loop. pool: an epoll loop reads the requests,
+// two other threads answer them. N > 0 forks N workers that share the
 // listening socket and lets the parent wait for them. Ends on SIGTERM or SIGINT with status 0.
 //
 //   /sleep?ms=N            sleeps N milliseconds
 //   /burn?ms=N&share=P     N ms of this thread's CPU time, P percent in burn_alpha, the rest in
 //                          burn_beta, in short alternating slices
+//   /mix?alpha=N&beta=N&timer=N&lock=N&upstream=N
+//                          each for N ms: CPU in burn_alpha and burn_beta, waits in wait_for_timer,
+//                          wait_for_lock and wait_for_upstream; the body says how many ns each took
 //   /echo                  the request's body back
 //   /deep?frames=N&ms=M    M ms of CPU time below N frames of recurse
 //   /bytes?n=N             N bytes
@@ -24,9 +28,12 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <condition_variable>
 #include <cstring>
+#include <deque>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
@@ -48,7 +55,7 @@ namespace {
 struct Options {
   int port = 0;
   std::string log_path;
-  bool event_loop = false;
+  std::string mode = "threads";
   int workers = 0;
 };
 
@@ -112,6 +119,29 @@ bool ServeChunked(int fd, const HttpRequest& request, Account& account) {
   return SendAll(fd, "0\r\n\r\n", account);
 }
 
+std::string Mix(const HttpRequest& request) {
+  constexpr int64_t kMs = 1'000'000;
+  std::string body;
+  const auto took = [&body](const char* name, int64_t ns) {
+    body += std::string(name) + " " + std::to_string(ns) + "\n";
+  };
+  const auto burn = [&](const char* name, void (*work)(int64_t)) {
+    const int64_t begin = ThreadCpuNs();
+    if (const int64_t ms = request.Number(name, 0); ms > 0) work(ms * kMs);
+    took(name, ThreadCpuNs() - begin);
+  };
+  const auto wait = [&](const char* name, int64_t (*work)(int64_t)) {
+    const int64_t ms = request.Number(name, 0);
+    took(name, ms > 0 ? work(ms * kMs) : 0);
+  };
+  burn("alpha", burn_alpha);
+  wait("timer", wait_for_timer);
+  wait("lock", wait_for_lock);
+  wait("upstream", wait_for_upstream);
+  burn("beta", burn_beta);
+  return body;
+}
+
 // Answers one request and logs it. False: the connection is to be closed.
 bool Serve(int fd, const HttpRequest& request, int64_t begin_ns) {
   Account account{.begin_ns = begin_ns, .sending_ns = begin_ns, .end_ns = begin_ns};
@@ -135,6 +165,8 @@ bool Serve(int fd, const HttpRequest& request, int64_t begin_ns) {
   } else if (request.path == "/burn") {
     Burn(request.Number("ms", 10), request.Number("share", 50));
     body = "burnt\n";
+  } else if (request.path == "/mix") {
+    body = Mix(request);
   } else if (request.path == "/echo") {
     body = request.body;
   } else if (request.path == "/deep") {
@@ -231,6 +263,71 @@ int Listen(int port) {
   }
 }
 
+// A request read whole, for the thread that answers it.
+struct Job {
+  Connection* connection = nullptr;
+  HttpRequest request;
+};
+
+// Answers what the loop has read; the connection is the loop's again once it is armed.
+void RunWorker(int epoll, std::deque<Job>& jobs, std::mutex& mutex, std::condition_variable& more) {
+  for (;;) {
+    std::unique_lock<std::mutex> lock(mutex);
+    more.wait(lock, [&jobs] { return !jobs.empty(); });
+    const Job job = std::move(jobs.front());
+    jobs.pop_front();
+    lock.unlock();
+    if (!Serve(job.connection->fd, job.request, job.connection->begin_ns)) {
+      delete job.connection;
+      continue;
+    }
+    epoll_event interest{.events = EPOLLIN | EPOLLONESHOT, .data = {.ptr = job.connection}};
+    epoll_ctl(epoll, EPOLL_CTL_MOD, job.connection->fd, &interest);
+  }
+}
+
+// Clients of this mode send one request at a time, in one piece.
+[[noreturn]] void RunPool(int listener) {
+  int epoll = epoll_create1(EPOLL_CLOEXEC);
+  std::deque<Job> jobs;
+  std::mutex mutex;
+  std::condition_variable more;
+  for (int i = 0; i < 2; ++i) {
+    std::thread([&, epoll] { RunWorker(epoll, jobs, mutex, more); }).detach();
+  }
+  epoll_event interest{.events = EPOLLIN, .data = {.ptr = nullptr}};
+  epoll_ctl(epoll, EPOLL_CTL_ADD, listener, &interest);
+  for (;;) {
+    epoll_event ready;
+    if (epoll_wait(epoll, &ready, 1, -1) != 1) continue;
+    if (ready.data.ptr == nullptr) {
+      int accepted = accept4(listener, nullptr, nullptr, SOCK_CLOEXEC);
+      if (accepted < 0) continue;
+      interest = {.events = EPOLLIN | EPOLLONESHOT, .data = {.ptr = new Connection(accepted)}};
+      epoll_ctl(epoll, EPOLL_CTL_ADD, accepted, &interest);
+      continue;
+    }
+    Job job{.connection = static_cast<Connection*>(ready.data.ptr), .request = {}};
+    char chunk[16384];
+    ssize_t n = recv(job.connection->fd, chunk, sizeof(chunk), 0);
+    job.connection->begin_ns = MonotonicNs();
+    std::string bytes(chunk, n > 0 ? static_cast<size_t>(n) : 0);
+    if (n <= 0 || ParseRequest(bytes, job.request) != ParseOutcome::kSuccess) {
+      delete job.connection;
+      continue;
+    }
+    const std::lock_guard<std::mutex> lock(mutex);
+    jobs.push_back(std::move(job));
+    more.notify_one();
+  }
+}
+
+[[noreturn]] void Serve(const Options& options, int listener) {
+  if (options.mode == "pool") RunPool(listener);
+  if (options.mode == "event") RunEventLoop(listener);
+  RunThreads(listener);
+}
+
 std::vector<pid_t> workers;
 
 // Handler of SIGTERM and SIGINT; only async-signal-safe calls.
@@ -254,7 +351,7 @@ int Run(const Options& options) {
       workers.clear();
       signal(SIGTERM, End);
       signal(SIGINT, End);
-      options.event_loop ? RunEventLoop(listener) : RunThreads(listener);
+      Serve(options, listener);
     }
     workers.push_back(worker);
   }
@@ -262,7 +359,7 @@ int Run(const Options& options) {
   signal(SIGINT, End);
   printf("listening on 127.0.0.1:%d\n", options.port);
   fflush(stdout);
-  if (options.workers == 0) options.event_loop ? RunEventLoop(listener) : RunThreads(listener);
+  if (options.workers == 0) Serve(options, listener);
   while (wait(nullptr) > 0) {
   }
   return 1;  // workers end only by a signal from here or from a test
@@ -278,11 +375,11 @@ int main(int argc, char** argv) {
     std::string value = argv[i + 1];
     if (name == "--port") options.port = atoi(value.c_str());
     if (name == "--log") options.log_path = value;
-    if (name == "--mode") options.event_loop = value == "event";
+    if (name == "--mode") options.mode = value;
     if (name == "--workers") options.workers = atoi(value.c_str());
   }
   if (options.port == 0 || options.log_path.empty()) {
-    fprintf(stderr, "usage: %s --port P --log FILE [--mode threads|event] [--workers N]\n",
+    fprintf(stderr, "usage: %s --port P --log FILE [--mode threads|event|pool] [--workers N]\n",
             argv[0]);
     return 2;
   }

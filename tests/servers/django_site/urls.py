@@ -9,6 +9,7 @@ urlpatterns = [
     path("product/<int:number>", views.product),
     path("slow", views.slow),
     path("cpu", views.cpu),
+    path("mix", views.mix),
     path("fail", views.fail),
     path("post", views.post),
 ]

@@ -57,6 +57,42 @@ TEST(SampleBookTest, LaterTurnsWaitOn) {
   EXPECT_EQ(book.Take(RequestOf(1, 2, 2, 16, 25), unattributed).size(), 1U);
 }
 
+Sample Of(TrackedProcess& process, uint32_t tid, int64_t time_ns) {
+  Sample sample = SampleAt(time_ns);
+  sample.process = &process;
+  sample.tid = Tid{tid};
+  return sample;
+}
+
+TEST(SampleBookTest, OnlyTheThreadsThatWorkedOnARequestHaveItsSamples) {
+  ModuleCache modules;
+  TrackedProcess process(modules, Pid{5});
+  process.row.pid = Pid{5};
+  SampleBook book;
+  ServedRequest request = RequestOf(1, 1, 1, 0, 100);
+  request.pid = Pid{5};
+  request.parts = {{Tid{7}, 0, 20}, {Tid{8}, 50, 100}};
+  book.Add(ConnectionId{1}, 1, Of(process, 7, 10));
+  book.Add(ConnectionId{1}, 1, Of(process, 7, 60));  // it was waiting then
+  book.Add(ConnectionId{1}, 1, Of(process, 8, 10));
+  book.AddLoose(Of(process, 8, 40));
+  book.AddLoose(Of(process, 8, 55));  // before it had touched the connection
+  book.AddLoose(Of(process, 7, 55));
+  TrackedProcess other(modules, Pid{6});
+  other.row.pid = Pid{6};
+  book.AddLoose(Of(other, 8, 56));
+  std::vector<Sample> unattributed;
+  const std::vector<Sample> taken = book.Take(request, unattributed);
+  ASSERT_EQ(taken.size(), 2U);
+  EXPECT_EQ(taken[0].time_ns, 55);
+  EXPECT_EQ(taken[1].time_ns, 10);
+  EXPECT_EQ(unattributed.size(), 2U);
+  EXPECT_EQ(book.size(), 3U);
+  book.ExpireLoose(56, unattributed);
+  EXPECT_EQ(unattributed.size(), 4U);
+  EXPECT_EQ(book.size(), 1U);
+}
+
 TEST(SampleBookTest, NoSampleIsLost) {
   SampleBook book(100);
   std::vector<Sample> unattributed;

@@ -70,10 +70,14 @@ class KeepingSink : public RecordSink {
       case PINFO_RECORD_EXEC:
         execs.push_back(text);
         break;
-      case PINFO_RECORD_LOSS:
+      case PINFO_RECORD_SEGMENT:
+        segments.push_back(record->as<pinfo_segment>());
+        break;
       case PINFO_RECORD_PYTHON_CODE:
       case PINFO_RECORD_PYTHON:
       case PINFO_RECORD_EXACT:
+        FAIL() << "the target runs no Python";
+      case PINFO_RECORD_LOSS:
         losses[record->as<pinfo_loss>().kind] += record->as<pinfo_loss>().count;
         break;
       case PINFO_RECORD_STATUS:
@@ -87,6 +91,7 @@ class KeepingSink : public RecordSink {
   std::vector<Kept<pinfo_sample>> samples;
   std::vector<Kept<pinfo_mapping>> mappings;
   std::vector<Kept<pinfo_process>> processes;
+  std::vector<pinfo_segment> segments;
   std::vector<pinfo_exit> exits;
   std::vector<pinfo_task> tasks;
   std::vector<std::string> execs;
@@ -269,6 +274,40 @@ TEST_F(ShimTest, ADescriptorThatIsReusedIsNoConnection) {
 TEST_F(ShimTest, KeepsErrnoAndErrors) {
   RunBoth("errno");
   EXPECT_THAT(sink_.received, SizeIs(1));
+}
+
+TEST_F(ShimTest, LocksAnswerAsTheyDoAndTheirWaitsHaveStacks) {
+  RunBoth("locks");
+  ASSERT_THAT(sink_.responses, SizeIs(1));
+  // Two waits of 30 ms, for a read-write lock and then for a mutex.
+  uint64_t blocked = 0;
+  for (const auto& [sample, stack] : sink_.samples) {
+    if (sample.kind == PINFO_SAMPLE_BLOCKED) {
+      EXPECT_EQ(sample.connection, sink_.responses[0].fixed.connection);
+      blocked += sample.duration_ns;
+    }
+  }
+  EXPECT_GE(blocked, 50'000'000U);
+}
+
+TEST_F(ShimTest, ATurnsTimeIsItsOwnThreadsTurns) {
+  RunBoth("loop");
+  // The first request was read, put aside for an event, taken up again and answered.
+  ASSERT_THAT(sink_.responses, SizeIs(2));
+  ASSERT_THAT(sink_.segments, Not(IsEmpty()));
+  const pinfo_segment& first = sink_.segments.front();
+  EXPECT_EQ(first.turn, 1U);
+  EXPECT_EQ(first.spent.on_cpu_ns + first.spent.blocked_ns + first.spent.runqueue_ns,
+            first.end_ns - first.begin_ns);
+  for (const auto& [response, body] : sink_.responses) {
+    const bool put_aside = response.connection == first.connection;
+    EXPECT_EQ((response.flags & PINFO_RESPONSE_TIMES_VALID) != 0, !put_aside);
+    if (put_aside) {
+      EXPECT_EQ(response.start_ns, first.begin_ns);
+      EXPECT_LT(first.end_ns, sink_.segments.back().begin_ns);
+      EXPECT_EQ(sink_.segments.back().end_ns, response.last_out_ns);
+    }
+  }
 }
 
 TEST_F(ShimTest, TheSignalIsHidden) { RunBoth("signals"); }

@@ -6,11 +6,13 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
@@ -57,6 +59,11 @@ static void answer(int server, const char* body) {
   const ssize_t n = recv(server, buffer, sizeof(buffer), 0);
   struct iovec parts[2] = {{(void*)kHead, strlen(kHead)}, {(void*)body, strlen(body)}};
   if (n != (ssize_t)strlen(kRequest) || writev(server, parts, 2) < 0) exit(96);
+}
+
+/* To a request that has been read; in two pieces. */
+static void respond(int server) {
+  if (send(server, kHead, strlen(kHead), 0) < 0 || send(server, "ok", 2, 0) < 0) exit(94);
 }
 
 static void expect_answer(int client) {
@@ -187,6 +194,120 @@ static int keeps_errno(void) {
   return 0;
 }
 
+/* An event loop with two requests: the first one's answer takes another event. */
+static int loop(void) {
+  int server[2];
+  int client[2];
+  char buffer[256];
+  open_pair(&server[0], &client[0]);
+  open_pair(&server[1], &client[1]);
+  ask(client[0]);
+  if (recv(server[0], buffer, sizeof(buffer), 0) <= 0) return 1;
+  struct pollfd both[2] = {{server[0], POLLIN, 0}, {server[1], POLLIN, 0}};
+  poll(both, 2, 20);
+  ask(client[1]);
+  poll(both, 2, -1);
+  if (recv(server[1], buffer, sizeof(buffer), 0) <= 0) return 1;
+  respond(server[1]);
+  expect_answer(client[1]);
+  poll(both, 2, 0);
+  respond(server[0]);
+  expect_answer(client[0]);
+  return 0;
+}
+
+struct held {
+  pthread_mutex_t mutex;
+  pthread_rwlock_t lock;
+  sem_t taken;
+};
+
+static void* hold_for_a_while(void* argument) {
+  struct held* held = argument;
+  const struct timespec pause = {0, 30000000};
+  pthread_mutex_lock(&held->mutex);
+  pthread_rwlock_wrlock(&held->lock);
+  sem_post(&held->taken);
+  nanosleep(&pause, NULL);
+  pthread_rwlock_unlock(&held->lock);
+  nanosleep(&pause, NULL);
+  pthread_mutex_unlock(&held->mutex);
+  return NULL;
+}
+
+static void* die_with_it(void* mutex) {
+  pthread_mutex_lock(mutex);
+  return NULL;
+}
+
+/* Every kind of mutex answers as it does by itself, within a turn and outside of one. */
+static void try_locks(void) {
+  const struct timespec past = {1, 0};
+  pthread_mutexattr_t attributes;
+  pthread_mutexattr_init(&attributes);
+  pthread_mutex_t checked;
+  pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_ERRORCHECK);
+  pthread_mutex_init(&checked, &attributes);
+  printf("%d ", pthread_mutex_lock(&checked));
+  printf("%d ", pthread_mutex_lock(&checked));
+  printf("%d ", pthread_mutex_timedlock(&checked, &past));
+  printf("%d ", pthread_mutex_unlock(&checked));
+  pthread_mutex_t recursive;
+  pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_RECURSIVE);
+  pthread_mutex_init(&recursive, &attributes);
+  printf("%d ", pthread_mutex_lock(&recursive));
+  printf("%d ", pthread_mutex_lock(&recursive));
+  printf("%d ", pthread_mutex_unlock(&recursive));
+  printf("%d ", pthread_mutex_unlock(&recursive));
+  printf("%d ", pthread_mutex_unlock(&recursive));
+  pthread_mutex_t robust;
+  pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_NORMAL);
+  pthread_mutexattr_setrobust(&attributes, PTHREAD_MUTEX_ROBUST);
+  pthread_mutex_init(&robust, &attributes);
+  pthread_t thread;
+  pthread_create(&thread, NULL, die_with_it, &robust);
+  pthread_join(thread, NULL);
+  printf("%d ", pthread_mutex_lock(&robust));
+  printf("%d ", pthread_mutex_unlock(&robust)); /* not made consistent */
+  printf("%d ", pthread_mutex_lock(&robust));
+  struct held held = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_RWLOCK_INITIALIZER, {{0}}};
+  sem_init(&held.taken, 0, 0);
+  pthread_create(&thread, NULL, hold_for_a_while, &held);
+  sem_wait(&held.taken);
+  errno = 78;
+  printf("%d ", pthread_mutex_timedlock(&held.mutex, &past));
+  printf("%d ", pthread_rwlock_timedrdlock(&held.lock, &past));
+  printf("%d ", pthread_rwlock_rdlock(&held.lock));
+  printf("%d ", pthread_mutex_lock(&held.mutex));
+  printf("%d\n", errno);
+  pthread_join(thread, NULL);
+}
+
+static int locks(void) {
+  int server;
+  int client;
+  open_pair(&server, &client);
+  try_locks();
+  ask(client);
+  char buffer[256];
+  if (recv(server, buffer, sizeof(buffer), 0) <= 0) return 1;
+  try_locks();
+  int status = 0;
+  const int missing = waitpid(-1, &status, WNOHANG);
+  printf("%d %d ", missing, errno);
+  const int no_file = fsync(-1);
+  printf("%d %d ", no_file, errno);
+  const ssize_t no_bytes = pread(-1, buffer, 1, 0);
+  printf("%zd %d ", no_bytes, errno);
+  const int no_lock = flock(-1, LOCK_EX);
+  printf("%d %d\n", no_lock, errno);
+  respond(server);
+  expect_answer(client);
+  close(server);
+  close(client);
+  return 0;
+}
+
 /* Every signal but ours and the two of glibc can be handled, and is seen at its own handler. */
 static volatile sig_atomic_t seen;
 static void on_signal(int number) { seen = number; }
@@ -285,6 +406,8 @@ int main(int argc, char** argv) {
   if (strcmp(mode, "exec") == 0) return self_exec(argv[0]);
   if (strcmp(mode, "reuse") == 0) return number_is_reused();
   if (strcmp(mode, "errno") == 0) return keeps_errno();
+  if (strcmp(mode, "loop") == 0) return loop();
+  if (strcmp(mode, "locks") == 0) return locks();
   if (strcmp(mode, "signals") == 0) return signals();
   if (strcmp(mode, "burns") == 0) return burns();
   if (strcmp(mode, "threads") == 0) return threads();

@@ -1,5 +1,7 @@
-"""Pages whose cost is known: nothing, a query and a template, sleep, CPU, and an exception."""
+"""Pages whose cost is known: nothing, a query and a template, sleep, CPU, waits, and an exception."""
 import hashlib
+import socket
+import threading
 import time
 
 from django.http import JsonResponse
@@ -33,6 +35,76 @@ def cpu(request):
     for _ in range(int(request.GET.get("rounds", "30"))):
         digest = hashlib.pbkdf2_hmac("sha256", b"password", digest or b"salt", 1000)
     return JsonResponse({"digest": digest.hex()})
+
+
+def burn_alpha(seconds):
+    end = time.thread_time() + seconds
+    value = 1
+    while time.thread_time() < end:
+        for _ in range(200):
+            value = value * 3 % 1000003
+
+
+def burn_beta(seconds):
+    end = time.thread_time() + seconds
+    value = 7
+    while time.thread_time() < end:
+        for _ in range(200):
+            value = (value ^ 12345) % 1000003
+
+
+def wait_for_timer(seconds):
+    time.sleep(seconds)
+
+
+def wait_for_lock(seconds):
+    lock = threading.Lock()
+    held = threading.Event()
+
+    def hold():
+        with lock:
+            held.set()
+            time.sleep(seconds)
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    held.wait()
+    with lock:
+        pass
+    holder.join()
+
+
+def wait_for_upstream(seconds):
+    here, there = socket.socketpair()
+
+    def answer():
+        there.recv(1)
+        time.sleep(seconds)
+        there.send(b"!")
+
+    upstream = threading.Thread(target=answer)
+    upstream.start()
+    here.send(b"?")
+    here.recv(1)
+    upstream.join()
+    here.close()
+    there.close()
+
+
+def mix(request):
+    """Each part for the given milliseconds; the answer says how many ns it took."""
+    took = {}
+    for name, work, clock in (("alpha", burn_alpha, time.thread_time_ns),
+                              ("timer", wait_for_timer, time.monotonic_ns),
+                              ("lock", wait_for_lock, time.monotonic_ns),
+                              ("upstream", wait_for_upstream, time.monotonic_ns),
+                              ("beta", burn_beta, time.thread_time_ns)):
+        milliseconds = int(request.GET.get(name, "0"))
+        begin = clock()
+        if milliseconds:
+            work(milliseconds / 1000)
+        took[name] = clock() - begin
+    return JsonResponse(took)
 
 
 def fail(request):
