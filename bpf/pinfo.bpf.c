@@ -9,8 +9,8 @@
  * Both:                    sched_switch, sched_wakeup, task_newtask, sched_process_exec,
  *                          sched_process_exit, sample, and those of tls.h (uprobes)
  */
-#include "connection.h"
 #include "kernel_compat.h"
+#include "response.h"
 #include "sample.h"
 #include "tls.h"
 
@@ -179,6 +179,7 @@ static __always_inline struct connection *table_connection(struct sock *sk, pinf
     connection->inode = inode;
     if (fresh)
       connection->turn.established_ns = now; /* accepted now: the time in the queue is not seen */
+    connection->turn.old &= !fresh;
   }
   return connection->role == ROLE_SERVER ? connection : NULL;
 }

@@ -15,8 +15,6 @@
 
 #include "preload/fd_table.h"
 
-/* Bytes of one turn's request that are carried in all. */
-#define PINFO_TURN_CAPTURE_LIMIT 8192
 /* A wait shorter than this is not worth a stack. */
 #define PINFO_BLOCKED_SAMPLE_NS 100000u
 

@@ -23,6 +23,7 @@ struct RequestAssembler::Impl {
     Connection connection;
     std::list<uint64_t>::iterator age;
     bool due_queued = false;
+    bool upgrade_counted = false;
   };
   using Map = std::unordered_map<uint64_t, Entry>;
 
@@ -77,6 +78,10 @@ struct RequestAssembler::Impl {
       ++by_pid[owner.value];
       Unown(owner_before);
     }
+    if (entry.connection.upgraded() && !entry.upgrade_counted) {
+      entry.upgrade_counted = true;
+      ++counts.upgraded_connections;
+    }
     if (entry.connection.over()) {
       Remove(at);
       return;
@@ -127,8 +132,8 @@ struct RequestAssembler::Impl {
     for (auto at = connections.begin(); at != connections.end();) {
       const auto here = at++;
       if (here->second.connection.pid() == pid) {
-        here->second.connection.End(time_ns, EndCause::kClosed);
-        Remove(here);
+        here->second.connection.OnProcessEnd(time_ns);
+        Settle(here, pid);
       }
     }
   }
