@@ -10,7 +10,7 @@
 #ifndef PINFO_BPF_WIRE_H
 #define PINFO_BPF_WIRE_H
 
-#define PINFO_WIRE_VERSION 3
+#define PINFO_WIRE_VERSION 4
 
 typedef unsigned char pinfo_u8;
 typedef unsigned short pinfo_u16;

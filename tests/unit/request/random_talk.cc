@@ -63,7 +63,7 @@ Exchange MakeExchange(Choices& choices, size_t number) {
   } else if (kind == 2) {
     exchange.request = "PUT" + line + "Transfer-Encoding: chunked\r\n\r\n" + Chunked(choices);
   } else {
-    exchange.request = "GET" + line + std::string(choices.Below(8) == 0 ? "C: " : "") +
+    exchange.request = "GET" + line + std::string(choices.Below(8) == 0 ? "C: \r\n" : "") +
                        (choices.Below(2) == 0 ? "\r\n" : "A: b\r\n\r\n");
     if (exchange.request.find("C: \r\n") != std::string::npos) {
       exchange.request.insert(exchange.request.find("C: ") + 3, std::string(9000, 'c'));
