@@ -17,18 +17,28 @@ struct user_message {
   pinfo_u64 iov_count;
 };
 
+/* Buffers of one call that are looked through for the last one. */
+#define MAX_BUFFERS 16
+
 struct user_buffer {
   pinfo_u64 address; /* 0: not known */
   pinfo_u64 length;
+  pinfo_u64 vector; /* of struct user_iovec; 0: the buffer is all there is */
+  pinfo_u64 count;
 };
 
-static __always_inline void first_iovec(pinfo_u64 iov, struct user_buffer *buffer) {
+static __always_inline void first_iovec(pinfo_u64 iov, pinfo_u64 count,
+                                        struct user_buffer *buffer) {
   struct user_iovec first;
 
   if (bpf_probe_read_user(&first, sizeof(first), (void *)iov))
     return;
   buffer->address = first.base;
   buffer->length = first.length;
+  if (count > 1) {
+    buffer->vector = iov;
+    buffer->count = count;
+  }
 }
 
 /* The buffer that the running system call received into or sent from, as its own arguments name
@@ -47,14 +57,14 @@ static __always_inline struct user_buffer current_buffer(const struct pt_regs *r
       break;
     case NR_readv:
     case NR_writev:
-      first_iovec(ARCH_ARG2(regs), &buffer);
+      first_iovec(ARCH_ARG2(regs), ARCH_ARG3(regs), &buffer);
       break;
     case NR_recvmsg:
     case NR_sendmsg:
     case NR_recvmmsg: /* the first message's header leads struct mmsghdr */
     case NR_sendmmsg:
       if (!bpf_probe_read_user(&message, sizeof(message), (void *)ARCH_ARG2(regs)))
-        first_iovec(message.iov, &buffer);
+        first_iovec(message.iov, message.iov_count, &buffer);
       break;
     default: /* sendfile, splice, io_uring: bytes without a user buffer */
       break;
@@ -88,6 +98,102 @@ static __always_inline pinfo_u16 copy_user(void *to, pinfo_u32 limit,
   if (bpf_probe_read_user(to, (pinfo_u32)length, (void *)buffer->address))
     return 0;
   return (pinfo_u16)length;
+}
+
+/* The last buffer of a call that moved n bytes: false where it is not known, as after a call that
+ * did not move all it was given. */
+static __always_inline bool last_buffer(const struct user_buffer *buffer, pinfo_u64 n,
+                                        struct user_buffer *last) {
+  struct user_iovec part = {};
+  pinfo_u64 all = 0;
+  pinfo_u32 i;
+
+  if (!buffer->vector) {
+    last->address = buffer->address;
+    last->length = buffer->length;
+    return buffer->address && buffer->length == n;
+  }
+  if (buffer->count > MAX_BUFFERS)
+    return false;
+  for (i = 0; i < MAX_BUFFERS; i++) {
+    if (i >= buffer->count)
+      break;
+    if (bpf_probe_read_user(&part, sizeof(part),
+                            (void *)(buffer->vector + i * sizeof(struct user_iovec))))
+      return false;
+    all += part.length;
+  }
+  last->address = part.base;
+  last->length = part.length;
+  return all == n;
+}
+
+#define EACH_BYTE 0x0101010101010101ull
+/* A set bit in each byte of the word that is the given one. */
+static __always_inline pinfo_u64 bytes_equal(pinfo_u64 word, pinfo_u64 byte) {
+  const pinfo_u64 x = word ^ (byte * EACH_BYTE);
+
+  return ~(((x & (0x7f * EACH_BYTE)) + 0x7f * EACH_BYTE) | x | (0x7f * EACH_BYTE));
+}
+
+/* Whether an empty line lies within the first n bytes of memory of `room` bytes, a constant: eight at
+ * a time, and without a branch, which the verifier would follow each. */
+static __always_inline bool holds_empty_line(const pinfo_u8 *bytes, pinfo_u32 n, pinfo_u32 room) {
+  pinfo_u64 found = 0;
+  pinfo_u32 i;
+
+  for (i = 0; i + 16 <= room; i += 8) {
+    const pinfo_u64 first = *(const pinfo_u64 *)(bytes + i);
+    const pinfo_u64 second = *(const pinfo_u64 *)(bytes + i + 1);
+    const pinfo_u64 third = *(const pinfo_u64 *)(bytes + i + 2);
+    pinfo_u64 within = i + 9 - (pinfo_u64)n;
+
+    /* All ones where the ten bytes looked at are among the n. The compiler would branch on it. */
+    barrier_var(within);
+    within = (pinfo_u64)((long long)within >> 63);
+    barrier_var(within);
+    found |= within & bytes_equal(first, '\n') &
+             (bytes_equal(second, '\n') | (bytes_equal(second, '\r') & bytes_equal(third, '\n')));
+  }
+  return found != 0;
+}
+
+/* The same for memory of each size that is captured into. Not static: such a function is verified
+ * once and by itself, whatever the state of its callers. */
+#define HOLDS_EMPTY_LINE(size)                                                                   \
+  struct capture_##size {                                                                        \
+    pinfo_u8 bytes[size];                                                                        \
+  };                                                                                             \
+  __noinline int holds_empty_line_##size(const struct capture_##size *memory, pinfo_u32 n) {     \
+    return memory && holds_empty_line(memory->bytes, n, size);                                   \
+  }
+HOLDS_EMPTY_LINE(144)
+HOLDS_EMPTY_LINE(512)
+HOLDS_EMPTY_LINE(912)
+HOLDS_EMPTY_LINE(4096)
+
+/* pinfo_head_run over n captured bytes in memory of `room` bytes, a constant. An empty line that
+ * only shows with what lies beyond is missed: then more is captured than needed. */
+static __always_inline pinfo_u8 head_run(pinfo_u8 head, const pinfo_u8 *bytes, pinfo_u32 n,
+                                         pinfo_u32 room) {
+  pinfo_u32 i;
+  bool ended;
+
+  if (n < 4) {
+    for (i = 0; i < 3; i++)
+      if (i < n)
+        head = pinfo_head_next(head, bytes[i]);
+    return head;
+  }
+  if (n > room)
+    return head;
+  if (pinfo_ends_lines(bytes + n - 4))
+    return PINFO_HEAD_ENDED;
+  ended = room == 144   ? holds_empty_line_144((const struct capture_144 *)bytes, n)
+          : room == 512 ? holds_empty_line_512((const struct capture_512 *)bytes, n)
+          : room == 912 ? holds_empty_line_912((const struct capture_912 *)bytes, n)
+                        : holds_empty_line_4096((const struct capture_4096 *)bytes, n);
+  return ended ? PINFO_HEAD_ENDED : PINFO_HEAD_IN_LINE;
 }
 
 #endif /* PINFO_BPF_CAPTURE_H */

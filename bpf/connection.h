@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0 */
 /*
- * The handler behind both strategies: bytes came in, bytes went out, the connection ended. The
- * strategies differ only in how they find the struct connection.
+ * The handler behind both strategies: bytes came in, the connection ended; response.h has what goes
+ * out. The strategies differ only in how they find the struct connection.
  */
 #ifndef PINFO_BPF_CONNECTION_H
 #define PINFO_BPF_CONNECTION_H
@@ -68,25 +68,32 @@ static __always_inline void connection_begin(struct connection *connection, stru
                        __sk_common.skc_v6_rcv_saddr);
     BPF_CORE_READ_INTO((struct in6_addr *)endpoint->peer_address, sk, __sk_common.skc_v6_daddr);
   }
+  connection->turn.old =
+      connection->turn.established_ns == 0 && endpoint->transport != PINFO_TRANSPORT_UNIX;
   connection->role = server ? ROLE_SERVER : ROLE_OTHER;
 }
 
-/* One record with room for `room` bytes of payload, a constant. */
-static __always_inline bool send_received(const struct connection *connection,
+/* One record with room for `room` bytes of payload, a constant. done: bytes of this call that
+ * earlier records have told of. */
+static __always_inline void send_received(struct connection *connection,
                                           const struct user_buffer *buffer, pinfo_u64 now,
-                                          pinfo_u64 n, pinfo_u32 room) {
-  const struct pinfo_turn *turn = &connection->turn;
+                                          pinfo_u64 n, pinfo_u64 done, pinfo_u32 room) {
+  struct pinfo_turn *turn = &connection->turn;
   struct pinfo_received *record = bpf_ringbuf_reserve(&ring, sizeof(*record) + room, 0);
 
-  if (!record)
-    return false;
+  if (!record) {
+    turn->captured += room;
+    count_loss(PINFO_LOSS_RING_RECEIVED);
+    return;
+  }
   record->captured = copy_user(record + 1, room, buffer);
   fill_header(&record->header, PINFO_RECORD_RECEIVED, sizeof(*record) + record->captured, now);
   record->connection = turn->connection;
   record->start_ns = turn->start_ns;
   record->established_ns = turn->established_ns;
-  record->offset = turn->bytes_in - n;
-  record->received = n;
+  record->offset = turn->bytes_in - n + done;
+  record->received = n - done;
+  record->previous_out = turn->previous_out;
   record->turn = turn->number;
   record->local_port = connection->endpoint.local_port;
   record->peer_port = connection->endpoint.peer_port;
@@ -94,10 +101,46 @@ static __always_inline bool send_received(const struct connection *connection,
   __builtin_memcpy(record->peer_address, connection->endpoint.peer_address, 16);
   record->transport = connection->endpoint.transport;
   record->flags = (turn->partial ? PINFO_RECEIVED_PARTIAL : 0) |
+                  (turn->old && turn->number == 1 ? PINFO_RECEIVED_OLD : 0) |
                   (connection->tls >= TLS_STREAM ? PINFO_RECEIVED_TLS : 0);
   record->reserved = 0;
+  turn->captured += record->captured;
+  turn->head = head_run(turn->head, (const pinfo_u8 *)(record + 1), record->captured, room);
   bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
-  return true;
+}
+
+/* The call's bytes, or as many as are wanted: beyond the first PINFO_CAPTURE_MAX only while the
+ * head goes on. The sizes keep the ring small for small requests. */
+static __always_inline void capture_received(struct connection *connection,
+                                             const struct byte_source *source, pinfo_u64 now,
+                                             pinfo_u64 n) {
+  struct user_buffer buffer = source_buffer(source, n);
+  struct pinfo_turn *turn = &connection->turn;
+  pinfo_u64 done = 0;
+  pinfo_u32 i;
+
+  if (buffer.length <= 144) {
+    send_received(connection, &buffer, now, n, 0, 144);
+    done = buffer.length;
+  } else if (buffer.length <= 912) {
+    send_received(connection, &buffer, now, n, 0, 912);
+    done = buffer.length;
+  } else {
+    for (i = 0; i < PINFO_HEAD_CAPTURE_MAX / PINFO_CAPTURE_MAX; i++) {
+      send_received(connection, &buffer, now, n, done, PINFO_CAPTURE_MAX);
+      if (buffer.length <= PINFO_CAPTURE_MAX) {
+        done += buffer.length;
+        break;
+      }
+      done += PINFO_CAPTURE_MAX;
+      if (turn->head == PINFO_HEAD_ENDED || turn->captured >= PINFO_HEAD_CAPTURE_MAX)
+        break;
+      buffer.address += PINFO_CAPTURE_MAX;
+      buffer.length -= PINFO_CAPTURE_MAX;
+    }
+  }
+  if (done < n)
+    turn->captured = PINFO_HEAD_CAPTURE_MAX; /* nothing can be read behind a gap */
 }
 
 /* n bytes were handed to the running thread. */
@@ -105,78 +148,13 @@ static __always_inline void on_received(struct connection *connection, struct th
                                         const struct byte_source *source, pinfo_u64 now, pinfo_u64 n) {
   struct pinfo_turn *turn = &connection->turn;
   struct pinfo_thread_time spent;
-  struct user_buffer buffer;
-  unsigned todo;
-  bool sent;
 
   thread_flush(thread);
   thread_spent(thread, now, &spent);
-  todo = pinfo_turn_receive(turn, now, n, (pinfo_u32)bpf_get_current_pid_tgid(), &spent,
-                            knob_capture_bytes);
+  todo = pinfo_turn_receive(turn, now, n, (pinfo_u32)bpf_get_current_pid_tgid(), &spent);
   take_up(thread, turn->connection, turn->number, now, &spent);
-  if (!(todo & PINFO_TURN_CAPTURE))
-    return;
-  buffer = source_buffer(source, n);
-  /* The sizes that keep the ring small for small requests. */
-  if (buffer.length <= 144)
-    sent = send_received(connection, &buffer, now, n, 144);
-  else if (buffer.length <= 912)
-    sent = send_received(connection, &buffer, now, n, 912);
-  else
-    sent = send_received(connection, &buffer, now, n, PINFO_CAPTURE_MAX);
-  turn->captured += n < PINFO_CAPTURE_MAX ? n : PINFO_CAPTURE_MAX;
-  if (!sent)
-    count_loss(PINFO_LOSS_RING_RECEIVED);
-}
-
-/* n bytes were handed to the kernel by the running thread. */
-static __always_inline void on_sent(struct connection *connection, struct thread_state *thread,
-                                    const struct byte_source *source, pinfo_u64 now, pinfo_u64 n) {
-  struct pinfo_turn *turn = &connection->turn;
-  struct pinfo_response *response = &thread->pending.response;
-  struct pinfo_thread_time spent;
-  struct user_buffer buffer;
-  unsigned todo;
-
-  if (!turn->number) {
-    if (turn->established_ns)
-      return; /* a server that speaks first: no request yet */
-    pinfo_turn_begin_partial(turn, now);
-  }
-  todo = pinfo_turn_send(turn, now, n);
-  if (thread->pending_active &&
-      (response->connection != turn->connection || response->turn != turn->number))
-    thread_flush(thread);
-  thread_spent(thread, now, &spent);
-  take_up_to_answer(thread, turn->connection, turn->number, turn->start_ns, now, &spent);
-  if (!thread->pending_active) {
-    response->captured = 0;
-    response->flags = 0;
-    response->reserved = 0;
-    response->reserved2 = 0;
-    response->connection = turn->connection;
-    response->turn = turn->number;
-  }
-  if (todo & PINFO_TURN_FIRST_OUT) {
-    buffer = source_buffer(source, n);
-    response->captured = copy_user(thread->pending.bytes, PINFO_RESPONSE_CAPTURE_MAX, &buffer);
-  }
-  fill_header(&response->header, PINFO_RECORD_RESPONSE, sizeof(*response) + response->captured,
-              now);
-  response->start_ns = turn->start_ns;
-  response->first_out_ns = turn->first_out_ns;
-  response->last_out_ns = now;
-  response->bytes_in = turn->bytes_in;
-  response->bytes_out = turn->bytes_out;
-  response->begin_tid = turn->begin_tid;
-  time_between(&thread->segment_spent, &spent, &response->spent);
-  if (turn->begin_tid == response->header.tid && thread->segment_ns == turn->start_ns)
-    response->flags |= PINFO_RESPONSE_TIMES_VALID;
-  else /* then it is a SEGMENT record that tells */
-    response->flags &= ~PINFO_RESPONSE_TIMES_VALID;
-  if (turn->partial)
-    response->flags |= PINFO_RESPONSE_PARTIAL;
-  thread->pending_active = 1;
+  if (todo & PINFO_TURN_CAPTURE)
+    capture_received(connection, source, now, n);
 }
 
 /* The server or its peer has ended the connection. thread: the closing thread where the server
@@ -204,6 +182,7 @@ static __always_inline void on_closed(struct connection *connection, struct thre
   fill_header(&record->header, PINFO_RECORD_CLOSE, sizeof(*record), now);
   record->connection = turn->connection;
   record->bytes_in = turn->bytes_in;
+  record->bytes_out = turn->bytes_out;
   record->turn = turn->number;
   record->flags = reset ? PINFO_CLOSE_RESET : 0;
   record->reserved[0] = record->reserved[1] = record->reserved[2] = 0;

@@ -10,9 +10,9 @@
  *                          sched_process_exec, sched_process_exit, sample, and those of tls.h
  *                          (uprobes)
  */
-#include "connection.h"
 #include "kernel_compat.h"
 #include "offcpu.h"
+#include "response.h"
 #include "sample.h"
 #include "tls.h"
 
@@ -187,6 +187,7 @@ static __always_inline struct connection *table_connection(struct sock *sk, pinf
     connection->inode = inode;
     if (fresh)
       connection->turn.established_ns = now; /* accepted now: the time in the queue is not seen */
+    connection->turn.old &= !fresh;
   }
   return connection;
 }

@@ -19,7 +19,6 @@ const volatile __u32 knob_own_pid = 0;      /* pinfo itself: never followed */
 const volatile bool knob_follow_children = true; /* processes that a followed one forks */
 const volatile __u32 knob_stack_bytes = 32768;  /* at most PINFO_STACK_MAX */
 const volatile __u64 knob_sample_period_ns = 0; /* what one on-CPU sample stands for */
-const volatile __u32 knob_capture_bytes = 8192; /* of a turn's request, over all its records */
 const volatile bool knob_python = true;         /* false where the verifier refuses the walk */
 const volatile bool knob_tls = true;            /* plaintext of TLS connections */
 const volatile __u64 knob_off_cpu_min_ns = 0;   /* stacks of waits at least this long; 0: none */

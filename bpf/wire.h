@@ -10,7 +10,7 @@
 #ifndef PINFO_BPF_WIRE_H
 #define PINFO_BPF_WIRE_H
 
-#define PINFO_WIRE_VERSION 3
+#define PINFO_WIRE_VERSION 5
 
 typedef unsigned char pinfo_u8;
 typedef unsigned short pinfo_u16;
@@ -19,8 +19,18 @@ typedef unsigned long long pinfo_u64;
 
 /* Bytes of one received or sent buffer that a record carries at most. */
 #define PINFO_CAPTURE_MAX 4096
-/* Bytes of one response's beginning that a record carries: status line and first headers. */
+/* Bytes of one response's beginning that a record carries: of any, and of one whose head has not
+ * ended by then. */
 #define PINFO_RESPONSE_CAPTURE_MAX 512
+#define PINFO_RESPONSE_HEAD_MAX 4096
+/* Of a send that may end a chunked body: bytes of its beginning, and of its end (the last chunk and
+ * its trailer fields) that a record carries at most. */
+#define PINFO_SEND_FRONT_MAX 16
+#define PINFO_SEND_BACK_MAX 96
+/* Bytes of one turn's request that all its records carry at most: of any request, and of one whose
+ * head has not ended by then. */
+#define PINFO_TURN_CAPTURE_MAX 8192
+#define PINFO_HEAD_CAPTURE_MAX 32768
 /* Bytes of user stack that a sample carries at most. */
 #define PINFO_STACK_MAX 65536
 /* Python frames that a sample carries at most, the innermost ones. */
@@ -73,6 +83,8 @@ enum pinfo_transport {
 
 /* struct pinfo_received.flags */
 #define PINFO_RECEIVED_PARTIAL 1u /* first seen in the middle of a turn: start is too late */
+#define PINFO_RECEIVED_OLD 2u     /* the connection is older than what was seen of it, and this is
+                                   * its first turn seen: it may be the middle of one */
 /* The peer sent it over TLS: the plaintext where pinfo can see it, else the records as they came.
  * Addresses and ports are zero where the connection behind the TLS library is not known. */
 #define PINFO_RECEIVED_TLS 128u
@@ -86,6 +98,7 @@ struct pinfo_received {
   pinfo_u64 established_ns; /* the connection was established; 0 where unknown */
   pinfo_u64 offset;         /* bytes of this turn received before this call */
   pinfo_u64 received;       /* bytes received by this call */
+  pinfo_u64 previous_out;   /* bytes sent in the turn before: what of them no record told is lost */
   pinfo_u32 turn;           /* number of the turn on its connection, from 1 */
   pinfo_u16 local_port;     /* host byte order; 0 for unix sockets */
   pinfo_u16 peer_port;
@@ -102,9 +115,15 @@ struct pinfo_received {
 #define PINFO_RESPONSE_CLOSED 2u      /* the connection is closed: no PINFO_RECORD_CLOSE follows */
 #define PINFO_RESPONSE_RESET 4u       /* with CLOSED: the peer reset it */
 #define PINFO_RESPONSE_PARTIAL 8u     /* the turn was under way when pinfo first saw it */
+#define PINFO_RESPONSE_END_SEEN 16u   /* the last send's end was looked at: where back is 0, no
+                                       * chunked body ends with it */
 
 /* What is known of a turn's response so far. May come more than once a turn, with larger figures;
- * the last one stands. The payload (the response's first bytes) comes with the first one only. */
+ * the last one stands. A send that begins a response (in a pipelined turn, or after an interim one)
+ * begins a record of its own: first_out_ns and the captured bytes are those of its response.
+ * Payload: `captured` bytes of the stream that the turn sent, from `offset` on; then `front` first
+ * and `back` last bytes of the last send, where it may end a chunked body and is not all captured.
+ */
 struct pinfo_response {
   struct pinfo_header header; /* tid: the thread that sent last */
   pinfo_u64 connection;
@@ -113,13 +132,16 @@ struct pinfo_response {
   pinfo_u64 last_out_ns;  /* last byte so far */
   pinfo_u64 bytes_in;
   pinfo_u64 bytes_out;
+  pinfo_u64 offset;    /* bytes that the turn had sent before this record's first send */
+  pinfo_u64 last_sent; /* bytes of the last send */
   struct pinfo_thread_time spent; /* from start_ns to last_out_ns, of the thread begin_tid */
   pinfo_u32 turn;
   pinfo_u32 begin_tid; /* the thread that received the turn's first byte */
   pinfo_u16 captured;
   pinfo_u8 flags;
-  pinfo_u8 reserved;
-  pinfo_u32 reserved2;
+  pinfo_u8 front;
+  pinfo_u8 back;
+  pinfo_u8 reserved[3];
 };
 
 /* struct pinfo_segment.flags */
@@ -141,15 +163,15 @@ struct pinfo_segment {
 };
 
 /* struct pinfo_close.flags */
-#define PINFO_CLOSE_RESET 1u    /* the peer reset the connection */
-#define PINFO_CLOSE_UPGRADED 2u /* reserved for protocols that leave HTTP */
+#define PINFO_CLOSE_RESET 1u /* the peer reset the connection */
 
 /* The connection is gone, or the peer has ended its side while a turn was unanswered. */
 struct pinfo_close {
   struct pinfo_header header;
   pinfo_u64 connection;
-  pinfo_u64 bytes_in; /* of the turn under way */
-  pinfo_u32 turn;     /* the last turn begun on it; 0 if none */
+  pinfo_u64 bytes_in;  /* of the turn under way */
+  pinfo_u64 bytes_out; /* of it: what of them no record told is lost */
+  pinfo_u32 turn;      /* the last turn begun on it; 0 if none */
   pinfo_u8 flags;
   pinfo_u8 reserved[3];
 };
@@ -383,9 +405,9 @@ struct pinfo_loss {
 #endif
 PINFO_ASSERT_SIZE(struct pinfo_header, 24);
 PINFO_ASSERT_SIZE(struct pinfo_thread_time, 24);
-PINFO_ASSERT_SIZE(struct pinfo_received, 112);
-PINFO_ASSERT_SIZE(struct pinfo_response, 112);
-PINFO_ASSERT_SIZE(struct pinfo_close, 48);
+PINFO_ASSERT_SIZE(struct pinfo_received, 120);
+PINFO_ASSERT_SIZE(struct pinfo_response, 128);
+PINFO_ASSERT_SIZE(struct pinfo_close, 56);
 PINFO_ASSERT_SIZE(struct pinfo_sample, 192);
 PINFO_ASSERT_SIZE(struct pinfo_task, 32);
 PINFO_ASSERT_SIZE(struct pinfo_exec, 32);

@@ -90,6 +90,10 @@ void PrintSummary(const PipelineSummary& summary, const GlobalOptions& global) {
           "(--row-rate)\n",
           session.rows_thinned);
     }
+    if (session.other_route != 0) {
+      Tell("pinfo: {} requests have the route {{other}}: their sites have more than --max-routes\n",
+           session.other_route);
+    }
     if (const std::string line = DescribeNotProfiled(session.lost); !line.empty()) {
       Tell("pinfo: {}\n", line);
     }
@@ -143,6 +147,17 @@ void AddCaptureOptions(CLI::App& command, CaptureOptions& options, bool with_rec
                      "Where stats files go (default: stats beside the database)");
   command.add_flag("--native", options.native,
                    "Keep the interpreter's and its libraries' own functions in stacks of Python");
+  command
+      .add_option("--route-pattern", options.route_patterns,
+                  "A route of your own, as /shop/{product} or /static/**")
+      ->allow_extra_args(false)
+      ->check(CLI::Validator(
+          [](const std::string& text) { return MessageOf(RoutePatterns::Parse({text})); }, "PATTERN"));
+  command
+      .add_option("--max-routes", options.max_routes,
+                  "Routes of a site at most; the rest counts as {other}")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
   command.add_flag("--no-turns", options.no_turns, "Leave out what is not HTTP");
   if (with_record) {
     command.add_option("--record", options.record, "Also write the raw records to this file");
@@ -178,6 +193,10 @@ Result<PreparedCapture> PrepareCapture(const CaptureOptions& options, const Glob
     return tl::unexpected(rule.error());
   }
   pipeline.wants_profile = std::move(*rule);
+  auto patterns = RoutePatterns::Parse(options.route_patterns);
+  if (!patterns) {
+    return tl::unexpected(patterns.error());
+  }
   if (!options.duration.empty()) {
     Result<int64_t> duration = ParseDuration(options.duration);
     if (!duration) {
@@ -188,6 +207,8 @@ Result<PreparedCapture> PrepareCapture(const CaptureOptions& options, const Glob
   pipeline.live = live;
   pipeline.exact_selects = SelectsExact(options);
   pipeline.turns = !options.no_turns;
+  pipeline.max_routes = options.max_routes;
+  pipeline.route_patterns = std::move(*patterns);
   pipeline.native_python = options.native;
   pipeline.profiles_per_second = options.profile_rate;
   pipeline.rows_per_second = options.row_rate;

@@ -30,6 +30,8 @@ struct CaptureOptions {
   bool no_off_cpu = false;
   double profile_rate = 20;
   double row_rate = 2'000;
+  std::vector<std::string> route_patterns;
+  size_t max_routes = 200;
   bool no_turns = false;
   bool native = false;
   bool exact = false;

@@ -27,6 +27,7 @@ Json RequestJson(const RequestRow& row) {
           {"protocol", OrNull(row.protocol)},
           {"tls", row.tls},
           {"outcome", OutcomeName(row.outcome)},
+          {"ended_by", OrNull(EndedByName(row.ended_by))},
           {"start", FormatRfc3339(row.start_wall_ns)},
           {"queue_ns", OrNull(row.queue_ns)},
           {"first_byte_ns", OrNull(row.first_byte_ns)},

@@ -252,6 +252,8 @@ Json SessionJson(const SessionRow& session) {
           {"samples_attributed", session.samples_attributed},
           {"own_cpu_ns", session.own_cpu_ns},
           {"own_peak_rss_bytes", session.own_peak_rss_bytes},
+          {"upgraded_connections", session.upgraded},
+          {"other_route_requests", session.other_route},
           {"lost", LostJson(session.lost)}};
 }
 

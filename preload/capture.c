@@ -18,11 +18,18 @@ static void fill_header(struct pinfo_header* header, unsigned type, pinfo_u64 si
   header->time_ns = pinfo_now();
 }
 
-/* Copies the first bytes of a vector. REQUIRES: the vector holds at least that many. */
-static void copy_vector(unsigned char* to, const struct iovec* data, int count, pinfo_u64 bytes) {
+/* Copies bytes [from, from + bytes) of a vector. REQUIRES: the vector holds them. */
+static void copy_vector(unsigned char* to, const struct iovec* data, int count, pinfo_u64 from,
+                        pinfo_u64 bytes) {
   for (int i = 0; i < count && bytes > 0; ++i) {
-    const pinfo_u64 part = data[i].iov_len < bytes ? data[i].iov_len : bytes;
-    memcpy(to, data[i].iov_base, part);
+    if (from >= data[i].iov_len) {
+      from -= data[i].iov_len;
+      continue;
+    }
+    const pinfo_u64 here = data[i].iov_len - from;
+    const pinfo_u64 part = here < bytes ? here : bytes;
+    memcpy(to, (const unsigned char*)data[i].iov_base + from, part);
+    from = 0;
     to += part;
     bytes -= part;
   }
@@ -41,13 +48,13 @@ static void let_go(struct pinfo_thread* thread, enum pinfo_pending_state state) 
 /* REQUIRES: held. */
 static void emit_held(struct pinfo_thread* thread) {
   struct pinfo_response* response = &thread->pending;
-  const pinfo_u64 size = sizeof(*response) + response->captured;
+  const pinfo_u64 payload = (pinfo_u64)response->captured + response->front + response->back;
+  const pinfo_u64 size = sizeof(*response) + payload;
   const struct pinfo_slot slot = pinfo_ring_reserve(size, PINFO_LOSS_RING_RESPONSE);
   if (slot.record == NULL) return;
   fill_header(&response->header, PINFO_RECORD_RESPONSE, size, response->header.tid);
   memcpy(slot.record, response, sizeof(*response));
-  memcpy((unsigned char*)slot.record + sizeof(*response), thread->pending_capture,
-         response->captured);
+  memcpy((unsigned char*)slot.record + sizeof(*response), thread->pending_capture, payload);
   pinfo_ring_commit(slot);
 }
 
@@ -59,19 +66,24 @@ void pinfo_emit_pending(struct pinfo_thread* thread) {
   let_go(thread, PINFO_PENDING_NONE);
 }
 
-static void emit_received(const struct pinfo_connection* connection, pinfo_u32 tid,
-                          const struct iovec* data, int count, pinfo_u64 n, pinfo_u64 captured) {
+/* done: bytes of this call that earlier records have told of. */
+static void emit_received(struct pinfo_connection* connection, pinfo_u32 tid,
+                          const struct iovec* data, int count, pinfo_u64 n, pinfo_u64 done,
+                          pinfo_u64 captured) {
   const pinfo_u64 size = sizeof(struct pinfo_received) + captured;
+  struct pinfo_turn* turn = &connection->turn;
   const struct pinfo_slot slot = pinfo_ring_reserve(size, PINFO_LOSS_RING_RECEIVED);
+  turn->captured += (pinfo_u32)captured;
   if (slot.record == NULL) return;
-  const struct pinfo_turn* turn = &connection->turn;
   struct pinfo_received* record = slot.record;
+  unsigned char* bytes = (unsigned char*)(record + 1);
   fill_header(&record->header, PINFO_RECORD_RECEIVED, size, tid);
   record->connection = turn->connection;
   record->start_ns = turn->start_ns;
   record->established_ns = 0; /* when the kernel completed the handshake is not known here */
-  record->offset = turn->bytes_in - n;
-  record->received = n;
+  record->offset = turn->bytes_in - n + done;
+  record->received = n - done;
+  record->previous_out = turn->previous_out;
   record->turn = turn->number;
   record->local_port = connection->local_port;
   record->peer_port = connection->peer_port;
@@ -79,10 +91,12 @@ static void emit_received(const struct pinfo_connection* connection, pinfo_u32 t
   memcpy(record->peer_address, connection->peer_address, 16);
   record->transport = connection->transport;
   record->flags = (pinfo_u8)((turn->partial ? PINFO_RECEIVED_PARTIAL : 0) |
+                             (turn->old && turn->number == 1 ? PINFO_RECEIVED_OLD : 0) |
                              (connection->tls >= PINFO_TLS_STREAM ? PINFO_RECEIVED_TLS : 0));
   record->captured = (pinfo_u16)captured;
   record->reserved = 0;
-  if (data != NULL) copy_vector((unsigned char*)(record + 1), data, count, captured);
+  copy_vector(bytes, data, count, done, captured);
+  turn->head = pinfo_head_run(turn->head, bytes, captured);
   pinfo_ring_commit(slot);
 }
 
@@ -147,6 +161,23 @@ static void take_turn_up(struct pinfo_thread* thread, const struct pinfo_turn* t
   pinfo_thread_spent(thread, now, &thread->segment_spent);
 }
 
+/* The call's bytes, or as many as are wanted. */
+static void capture_received(struct pinfo_connection* connection, pinfo_u32 tid,
+                             const struct iovec* data, int count, pinfo_u64 n) {
+  struct pinfo_turn* turn = &connection->turn;
+  pinfo_u64 done = 0;
+  do {
+    const pinfo_u32 limit = pinfo_turn_capture_limit(turn);
+    pinfo_u64 captured = data != NULL ? n - done : 0;
+    if (captured > PINFO_CAPTURE_MAX) captured = PINFO_CAPTURE_MAX;
+    if (captured > limit - turn->captured) captured = limit - turn->captured;
+    emit_received(connection, tid, data, count, n, done, captured);
+    done += captured;
+  } while (data != NULL && done < n && turn->head != PINFO_HEAD_ENDED &&
+           turn->captured < PINFO_HEAD_CAPTURE_MAX);
+  if (done < n) turn->captured = PINFO_HEAD_CAPTURE_MAX; /* nothing can be read behind a gap */
+}
+
 static void begin_turn(struct pinfo_connection* connection, int fd) {
   struct pinfo_turn* turn = &connection->turn;
   if (turn->connection == 0) {
@@ -169,26 +200,21 @@ void pinfo_plaintext_received(struct pinfo_connection* connection, int fd, const
   const pinfo_u64 now = pinfo_now();
   struct pinfo_turn* turn = &connection->turn;
   const struct pinfo_thread_time unused = {0, 0, 0};
-  const unsigned todo =
-      pinfo_turn_receive(turn, now, n, thread->tid, &unused, PINFO_TURN_CAPTURE_LIMIT);
+  const unsigned todo = pinfo_turn_receive(turn, now, n, thread->tid, &unused);
   if (todo & PINFO_TURN_BEGAN) {
     begin_turn(connection, fd);
     pinfo_describe_refresh(now);
   }
   take_turn_up(thread, turn, now);
-  if (!(todo & PINFO_TURN_CAPTURE)) return;
-  pinfo_u64 captured = data != NULL ? n : 0;
-  if (captured > PINFO_CAPTURE_MAX) captured = PINFO_CAPTURE_MAX;
-  if (captured > PINFO_TURN_CAPTURE_LIMIT - turn->captured)
-    captured = PINFO_TURN_CAPTURE_LIMIT - turn->captured;
-  turn->captured += (pinfo_u32)captured;
-  emit_received(connection, thread->tid, data, count, n, captured);
+  if (todo & PINFO_TURN_CAPTURE) capture_received(connection, thread->tid, data, count, n);
   if (pinfo_exact_wanted && (todo & PINFO_TURN_BEGAN))
     pinfo_exact_turn_began(connection, thread, data, count, n);
 }
 
-/* Gets the caller's pending response into its hands, empty or of this turn. */
-static int hold_pending(struct pinfo_connection* connection, struct pinfo_thread* thread) {
+/* Gets the caller's pending response into its hands, empty or of this turn's response under way.
+ * offset: what the turn had sent before this send. */
+static int hold_pending(struct pinfo_connection* connection, struct pinfo_thread* thread,
+                        int begins, pinfo_u64 offset) {
   const struct pinfo_turn* turn = &connection->turn;
   struct pinfo_thread* other = connection->responder;
   if (other != NULL && other != thread && try_hold(other)) {
@@ -198,7 +224,8 @@ static int hold_pending(struct pinfo_connection* connection, struct pinfo_thread
   }
   connection->responder = thread;
   if (try_hold(thread)) {
-    if (thread->pending.connection == turn->connection && thread->pending.turn == turn->number)
+    if (!begins && thread->pending.connection == turn->connection &&
+        thread->pending.turn == turn->number)
       return 1;
     emit_held(thread);
   } else {
@@ -210,7 +237,55 @@ static int hold_pending(struct pinfo_connection* connection, struct pinfo_thread
   memset(&thread->pending, 0, sizeof(thread->pending));
   thread->pending.connection = turn->connection;
   thread->pending.turn = turn->number;
+  thread->pending.offset = offset;
   return 1;
+}
+
+/* The response's beginning: how many of this send's bytes were captured. */
+static pinfo_u64 capture_beginning(struct pinfo_turn* turn, struct pinfo_thread* thread,
+                                   const struct iovec* data, int count, pinfo_u64 n) {
+  static const pinfo_u64 limits[] = {PINFO_RESPONSE_CAPTURE_MAX, PINFO_RESPONSE_HEAD_MAX};
+  struct pinfo_response* response = &thread->pending;
+  pinfo_u64 done = 0;
+  for (int i = 0; i < 2 && data != NULL && turn->out_head != PINFO_HEAD_ENDED; ++i) {
+    if (turn->out_captured >= limits[i] || response->captured >= PINFO_RESPONSE_HEAD_MAX) continue;
+    unsigned char* to = thread->pending_capture + response->captured;
+    pinfo_u64 part = limits[i] - turn->out_captured;
+    if (part > (pinfo_u64)PINFO_RESPONSE_HEAD_MAX - response->captured)
+      part = PINFO_RESPONSE_HEAD_MAX - response->captured;
+    if (part > n - done) part = n - done;
+    copy_vector(to, data, count, done, part);
+    turn->out_head = pinfo_head_run(turn->out_head, to, part);
+    turn->out_captured += (pinfo_u16)part;
+    response->captured += (pinfo_u16)part;
+    done += part;
+  }
+  if (done < n) turn->out_head = PINFO_HEAD_ENDED;
+  return done;
+}
+
+/* The send's first and last bytes, where it may end a chunked body. */
+static void capture_end(struct pinfo_thread* thread, const struct iovec* data, int count,
+                        pinfo_u64 n) {
+  struct pinfo_response* response = &thread->pending;
+  unsigned char* to = thread->pending_capture + response->captured;
+  unsigned char last[4];
+  if (data == NULL || n < sizeof(last)) return;
+  response->flags |= PINFO_RESPONSE_END_SEEN;
+  copy_vector(last, data, count, n - sizeof(last), sizeof(last));
+  if (!pinfo_ends_lines(last)) return;
+  pinfo_u64 back = n;
+  pinfo_u64 all = 0;
+  for (int i = 0; i < count; ++i) all += data[i].iov_len;
+  /* A last chunk in a buffer of its own is told from data that look like one. */
+  if (all == n && count > 1 && data[count - 1].iov_len >= sizeof("0\r\n\r\n") - 1)
+    back = data[count - 1].iov_len;
+  if (back > PINFO_SEND_BACK_MAX) back = PINFO_SEND_BACK_MAX;
+  response->front = n > PINFO_SEND_BACK_MAX || back < n ? PINFO_SEND_FRONT_MAX : 0;
+  if (response->front > n) response->front = (pinfo_u8)n;
+  response->back = (pinfo_u8)back;
+  copy_vector(to, data, count, 0, response->front);
+  copy_vector(to + response->front, data, count, n - response->back, response->back);
 }
 
 void pinfo_sent(struct pinfo_connection* connection, const struct iovec* data, int count,
@@ -224,11 +299,18 @@ void pinfo_plaintext_sent(struct pinfo_connection* connection, const struct iove
   struct pinfo_thread* thread = pinfo_thread_self();
   if (thread == NULL || !pinfo_recording()) return;
   struct pinfo_turn* turn = &connection->turn;
-  const unsigned todo = pinfo_turn_send(turn, pinfo_now(), n);
+  unsigned char first[8];
+  int begins = 0;
+  if (data != NULL && n >= sizeof(first) && turn->phase == PINFO_TURN_WRITING) {
+    copy_vector(first, data, count, 0, sizeof(first));
+    begins = pinfo_begins_response(first);
+  }
+  const pinfo_u64 offset = turn->bytes_out;
+  const unsigned todo = pinfo_turn_send(turn, pinfo_now(), n, begins);
   if (pinfo_exact_wanted) pinfo_exact_turn_sent(connection, thread);
   if (turn->number == 0) return;
   take_turn_up(thread, turn, turn->last_out_ns);
-  if (!hold_pending(connection, thread)) return;
+  if (!hold_pending(connection, thread, begins, offset)) return;
   struct pinfo_response* response = &thread->pending;
   response->header.tid = thread->tid;
   response->start_ns = turn->start_ns;
@@ -236,21 +318,23 @@ void pinfo_plaintext_sent(struct pinfo_connection* connection, const struct iove
   response->last_out_ns = turn->last_out_ns;
   response->bytes_in = turn->bytes_in;
   response->bytes_out = turn->bytes_out;
+  response->last_sent = n;
   response->begin_tid = turn->begin_tid;
   response->flags = turn->partial ? PINFO_RESPONSE_PARTIAL : 0;
+  response->front = 0;
+  response->back = 0;
   segment_spent(thread, turn->last_out_ns, &response->spent);
   if (thread->segment_ns == turn->start_ns && thread->tid == turn->begin_tid)
     response->flags |= PINFO_RESPONSE_TIMES_VALID;
   else
     emit_segment(thread, turn->last_out_ns, &response->spent);
-  /* The beginning, also where it is sent in pieces: as long as nothing is missing in between. */
-  if (data != NULL && ((todo & PINFO_TURN_FIRST_OUT) ||
-                       (response->captured != 0 && response->captured == turn->bytes_out - n))) {
-    const pinfo_u64 room = sizeof(thread->pending_capture) - response->captured;
-    const pinfo_u64 part = n < room ? n : room;
-    copy_vector(thread->pending_capture + response->captured, data, count, part);
-    response->captured += (pinfo_u16)part;
-  }
+  pinfo_u64 captured = 0;
+  if (todo & (PINFO_TURN_FIRST_OUT | PINFO_TURN_MORE_OUT))
+    captured = capture_beginning(turn, thread, data, count, n);
+  if (captured == n)
+    response->flags |= PINFO_RESPONSE_END_SEEN;
+  else
+    capture_end(thread, data, count, n);
   thread->answered = 1;
   let_go(thread, PINFO_PENDING_READY);
 }
@@ -282,6 +366,7 @@ void pinfo_connection_ended(struct pinfo_connection* connection) {
   fill_header(&record->header, PINFO_RECORD_CLOSE, sizeof(*record), thread->tid);
   record->connection = turn->connection;
   record->bytes_in = turn->phase == PINFO_TURN_READING ? turn->bytes_in : 0;
+  record->bytes_out = turn->bytes_out;
   record->turn = turn->number;
   record->flags = connection->reset ? PINFO_CLOSE_RESET : 0;
   pinfo_ring_commit(slot);

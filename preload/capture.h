@@ -15,8 +15,6 @@
 
 #include "preload/fd_table.h"
 
-/* Bytes of one turn's request that are carried in all. */
-#define PINFO_TURN_CAPTURE_LIMIT 8192
 
 /* n > 0 bytes came in on fd. Where data is NULL they are not at hand (splice, MSG_TRUNC). */
 void pinfo_received(struct pinfo_connection* connection, int fd, const struct iovec* data,

@@ -159,8 +159,10 @@ void pinfo_fd_after_fork(void) {
     if (chunk == NULL) continue;
     struct pinfo_connection* connection = &chunk[i % PINFO_CONNECTIONS_A_CHUNK];
     const pinfo_u8 under_way = connection->turn.phase == PINFO_TURN_READING;
+    const pinfo_u8 old = connection->turn.old || connection->turn.number != 0;
     memset(&connection->turn, 0, sizeof(connection->turn));
     connection->turn.partial = under_way;
+    connection->turn.old = old;
     connection->responder = NULL;
   }
 }
@@ -213,6 +215,8 @@ struct pinfo_connection* pinfo_fd_judge(int fd) {
     pinfo_fd_listens(fd);
   } else if (is_server_side(fd)) {
     pinfo_fd_accepted(fd);
+    struct pinfo_connection* connection = pinfo_fd_entry(fd);
+    if ((unsigned long)connection > (unsigned long)PINFO_FD_LISTENING) connection->turn.old = 1;
   } else {
     pinfo_fd_is(fd, PINFO_FD_OTHER);
   }

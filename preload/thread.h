@@ -68,7 +68,7 @@ struct pinfo_thread {
 
   int pending_state;
   struct pinfo_response pending;
-  unsigned char pending_capture[PINFO_RESPONSE_CAPTURE_MAX];
+  unsigned char pending_capture[PINFO_RESPONSE_HEAD_MAX + PINFO_SEND_FRONT_MAX + PINFO_SEND_BACK_MAX];
 };
 
 extern __thread struct pinfo_thread* pinfo_thread_current

@@ -29,6 +29,7 @@ namespace pinfo {
 namespace {
 
 constexpr size_t kQueueBytes = 32 << 20;
+constexpr size_t kMaxSites = 1000;  // with routes of their own; the others share one set
 constexpr int kPopTimeoutMs = 50;
 // Rows are decided upon and stored this often: 10 times a second, as the design promises.
 constexpr int64_t kBatchNs = 100'000'000;
@@ -63,7 +64,7 @@ class Pipeline {
         stacks_(options.native_python),
         assembler_({.turns = options.turns},
                    [this](ServedRequest request) { OnServed(std::move(request)); }),
-        routes_(options.max_routes),
+        routes_(options.max_routes, kMaxSites, options.route_patterns),
         rows_(options.rows_per_second, options.row_burst),
         profiles_(options.profiles_per_second, std::max(1.0, options.profiles_per_second * 5)) {
     summary_.session.mode = options.live ? source.mode() : "replay";
@@ -248,6 +249,7 @@ void Pipeline::OnServed(ServedRequest request) {
   row.protocol = std::move(request.protocol);
   row.tls = request.tls;
   row.outcome = request.outcome;
+  row.ended_by = request.ended_by;
   row.start_wall_ns = processes_.WallNs(request.start_ns);
   row.queue_ns = request.queue_ns;
   if (request.first_out_ns != 0) {
@@ -367,6 +369,8 @@ Status Pipeline::DecideCandidates(bool all) {
 }
 
 void Pipeline::MeasureOwnCost() {
+  summary_.session.upgraded = static_cast<int64_t>(assembler_.counts().upgraded_connections);
+  summary_.session.other_route = static_cast<int64_t>(routes_.overflowed());
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
   summary_.session.own_cpu_ns = TimevalNs(usage.ru_utime) + TimevalNs(usage.ru_stime);

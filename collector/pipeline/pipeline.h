@@ -14,6 +14,7 @@
 
 #include "collector/base/result.h"
 #include "collector/request/assembler.h"
+#include "collector/request/route_pattern.h"
 #include "collector/source/recording.h"
 #include "collector/source/source.h"
 #include "collector/store/store.h"
@@ -28,7 +29,8 @@ struct PipelineOptions {
   double profiles_per_second = 20;  // beyond it the slowest are taken, the rest is counted
   double rows_per_second = 2'000;   // sustained; see row_burst
   double row_burst = 1'000'000;     // rows kept whatever the rate, before the rate counts
-  size_t max_routes = 200;          // a site
+  size_t max_routes = 200;          // a site; the rest is {other}
+  RoutePatterns route_patterns;     // before the built-in folding
   bool turns = true;                // report what is not HTTP
   bool live = true;                 // false: a recording
   // The profiled ones are those that come with an exact profile, or were to have one.

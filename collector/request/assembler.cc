@@ -23,6 +23,7 @@ struct RequestAssembler::Impl {
     Connection connection;
     std::list<uint64_t>::iterator age;
     bool due_queued = false;
+    bool upgrade_counted = false;
   };
   using Map = std::unordered_map<uint64_t, Entry>;
 
@@ -76,6 +77,10 @@ struct RequestAssembler::Impl {
     if (owner != owner_before) {
       ++by_pid[owner.value];
       Unown(owner_before);
+    }
+    if (entry.connection.upgraded() && !entry.upgrade_counted) {
+      entry.upgrade_counted = true;
+      ++counts.upgraded_connections;
     }
     if (entry.connection.over()) {
       Remove(at);
@@ -134,8 +139,8 @@ struct RequestAssembler::Impl {
     for (auto at = connections.begin(); at != connections.end();) {
       const auto here = at++;
       if (here->second.connection.pid() == pid) {
-        here->second.connection.End(time_ns, EndCause::kClosed);
-        Remove(here);
+        here->second.connection.OnProcessEnd(time_ns);
+        Settle(here, pid);
       }
     }
   }

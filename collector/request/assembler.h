@@ -37,6 +37,7 @@ struct ServedRequest {
   bool head_complete = true;
   int32_t status = 0;
   Outcome outcome = Outcome::kUnknown;
+  EndedBy ended_by = EndedBy::kNotSeen;
   int64_t start_ns = 0;
   int64_t first_out_ns = 0;  // 0: nothing was sent, or not known when
   int64_t end_ns = 0;        // last byte out; for unanswered ones the connection's end
@@ -57,8 +58,8 @@ struct ServedRequest {
 
 struct AssemblerOptions {
   bool turns = true;  // report what is not HTTP as TURN
-  // A response whose end its framing does not tell (until close, not HTTP) ends when this much
-  // time has passed since its last byte.
+  // A response whose end was not seen (its head or its chunks were not captured, or it is not HTTP)
+  // ends when this much time has passed since its last byte, if nothing else tells sooner.
   int64_t idle_ns = 1'000'000'000;
   // Connections followed at once. Beyond it the one silent longest is forgotten: what is open on it
   // is reported as kUnknown.
@@ -68,6 +69,7 @@ struct AssemblerOptions {
 struct AssemblerCounts {
   uint64_t evicted_connections = 0;
   uint64_t late_records = 0;  // of turns or connections that were over: ignored
+  uint64_t upgraded_connections = 0;  // to WebSocket, or tunnels
 };
 
 class RequestAssembler {

@@ -1,6 +1,9 @@
 #include "collector/request/chunked.h"
 
 #include <algorithm>
+#include <string>
+
+#include "bpf/wire.h"
 
 namespace pinfo {
 namespace {
@@ -13,6 +16,69 @@ int HexDigit(char c) {
   }
   const char lower = static_cast<char>(c | 0x20);
   return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
+}
+
+constexpr std::string_view kLineEnd = "\r\n";
+
+struct SizeLine {
+  bool whole = false;  // false: no size, or the line's end lies beyond what is visible
+  uint64_t size = 0;
+  size_t bytes = 0;  // the line end included
+};
+
+SizeLine ReadSizeLine(std::string_view text) {
+  SizeLine line;
+  size_t digits = 0;
+  while (digits < text.size() && digits < kMaxSizeDigits && HexDigit(text[digits]) >= 0) {
+    line.size = line.size * 16 + static_cast<uint64_t>(HexDigit(text[digits++]));
+  }
+  const size_t end = text.find('\n', digits);
+  if (digits == 0 || end == std::string_view::npos ||
+      std::string_view("\r\n; \t").find(text[digits]) == std::string_view::npos) {
+    return {};
+  }
+  line.whole = true;
+  line.bytes = end + 1;
+  return line;
+}
+
+// Whether text is trailer lines and an empty one, and nothing behind it.
+bool IsTrailerSection(std::string_view text) {
+  while (!text.empty()) {
+    const size_t end = text.find('\n');
+    if (end == std::string_view::npos) {
+      return false;
+    }
+    const bool empty = end == 0 || (end == 1 && text[0] == '\r');
+    text.remove_prefix(end + 1);
+    if (empty) {
+      return text.empty();
+    }
+  }
+  return false;
+}
+
+// Whether a line somewhere in back is that of a last chunk, followed by a trailer section.
+BodyEnd LookForLastChunk(uint64_t size, std::string_view back) {
+  const bool whole_buffer = back.size() == size || back.size() < PINFO_SEND_BACK_MAX;
+  size_t line = whole_buffer ? 0 : back.find('\n') + 1;  // npos + 1 is 0, and no line
+  if (line == 0 && !whole_buffer) {
+    return BodyEnd::kUnknown;
+  }
+  for (; line < back.size(); line = back.find('\n', line) + 1) {
+    const SizeLine last = ReadSizeLine(back.substr(line));
+    if (last.whole && last.size == 0 && IsTrailerSection(back.substr(line + last.bytes))) {
+      // Alone in its buffer, or behind the line end of the chunk before.
+      const bool alone = whole_buffer && (line == 0 || back.substr(0, line) == kLineEnd);
+      return alone ? BodyEnd::kEnded : BodyEnd::kLooks;
+    }
+    if (back.find('\n', line) == std::string_view::npos) {
+      break;
+    }
+  }
+  // Trailer fields longer than what was seen hide the last chunk.
+  const bool hidden = back.size() < size && IsTrailerSection(back);
+  return hidden ? BodyEnd::kUnknown : BodyEnd::kNotYet;
 }
 
 }  // namespace
@@ -106,6 +172,39 @@ ChunkScanner::Outcome ChunkScanner::Skip(uint64_t n) {
     state_ = State::kDataEnd;
   }
   return Outcome::kMore;
+}
+
+BodyEnd JudgeLastSend(uint64_t size, std::string_view front, std::string_view back) {
+  if (back.empty()) {
+    return BodyEnd::kNotYet;
+  }
+  if (!front.empty() && front.size() + back.size() >= size) {
+    const std::string whole =
+        std::string(front) + std::string(back.substr(front.size() + back.size() - size));
+    return JudgeLastSend(size, {}, whole);
+  }
+  const uint64_t back_at = size - back.size();
+  uint64_t at = 0;
+  while (at < size) {
+    const std::string_view seen = at >= back_at         ? back.substr(at - back_at)
+                                  : at < front.size() ? front.substr(at)
+                                                        : std::string_view{};
+    const SizeLine line = ReadSizeLine(seen);
+    if (!line.whole) {
+      break;  // the send does not begin with a chunk, or the next chunk's size was not seen
+    }
+    if (line.size == 0) {
+      if (at < back_at || !IsTrailerSection(seen.substr(line.bytes))) {
+        break;
+      }
+      return BodyEnd::kEnded;
+    }
+    at += line.bytes + line.size + kLineEnd.size();
+    if (at == size) {
+      return BodyEnd::kNotYet;  // whole chunks, none of them the last
+    }
+  }
+  return LookForLastChunk(size, back);
 }
 
 }  // namespace pinfo

@@ -24,6 +24,10 @@ class ChunkScanner {
   Progress Feed(std::string_view bytes);
   // The body's next n bytes were not seen.
   Outcome Skip(uint64_t n);
+  // Of the chunk's data that it is in: as many bytes may be skipped.
+  [[nodiscard]] uint64_t data_left() const { return state_ == State::kData ? left_ : 0; }
+  [[nodiscard]] bool lost() const { return state_ == State::kLost; }
+  void Lose() { state_ = State::kLost; }
 
  private:
   enum class State : uint8_t {
@@ -43,5 +47,18 @@ class ChunkScanner {
   uint8_t digits_ = 0;
   uint64_t left_ = 0;  // of the chunk's size while it is read, then of its data
 };
+
+// What the last bytes of a chunked body so far say, where its chunks could not be followed.
+enum class BodyEnd : uint8_t {
+  kUnknown,  // they were not seen
+  kNotYet,   // the last chunk is not there
+  kLooks,    // they look like the last chunk, but may be data that look so
+  kEnded,    // the last chunk: the chunks of this send lead there
+};
+
+// A send of `size` bytes, of which the first (front) and the last (back) were seen; back is empty
+// where it does not end with an empty line. A back of less than PINFO_SEND_BACK_MAX bytes is a whole
+// buffer that the server handed over: a last chunk that is one is no part of another chunk's data.
+BodyEnd JudgeLastSend(uint64_t size, std::string_view front, std::string_view back);
 
 }  // namespace pinfo

@@ -8,6 +8,8 @@
 namespace pinfo {
 namespace {
 
+// Turns that wait for what is missing of the first one.
+constexpr size_t kMaxTurns = 4;
 constexpr size_t kKeptCapacity = 8;  // of open_, on a connection that waits for its next request
 
 // Whether an unfinished beginning is HTTP is told by its answer; without one, by its look.
@@ -21,10 +23,6 @@ void Decide(OpenRequest& open) {
     open.http = !answered && (line || letters);
   }
   open.undecided = false;
-}
-
-bool HasUnseenEnd(const OpenRequest& open) {
-  return open.state == ResponseState::kChunked || open.state == ResponseState::kUnframed;
 }
 
 }  // namespace
@@ -68,12 +66,7 @@ bool Connection::OnReceived(const pinfo_received& record, std::string_view paylo
   }
   Learn(record);
   turn->Add(record, payload);
-  const auto first_is_answered = [this] {
-    return turns_.size() > 1 && turns_.front().read && open_count() == 0;
-  };
-  while (turns_.size() > 2 || first_is_answered()) {
-    SettleFront();
-  }
+  MoveOn();
   return true;
 }
 
@@ -86,20 +79,19 @@ bool Connection::OnResponse(const pinfo_response& record, std::string_view paylo
     if (!pid_) {
       pid_ = Pid{record.header.pid};
     }
-    const bool rewind = turn->responded && turn->out_prefix.empty() && !payload.empty();
     turn->Add(record, payload);
-    if (rewind) {
-      RereadOutgoing(*turn);
-    }
-    while (turns_.front().number != record.turn) {
-      SettleFront();
-    }
-    Activate(turns_.front());
-    ReadOutgoing(turns_.front());
+    MoveOn();
   }
-  if ((record.flags & PINFO_RESPONSE_CLOSED) != 0) {
-    End(ToSigned(record.header.time_ns),
-        (record.flags & PINFO_RESPONSE_RESET) != 0 ? EndCause::kReset : EndCause::kClosed);
+  if ((record.flags & PINFO_RESPONSE_CLOSED) != 0 && !lingering_) {
+    lingering_ = true;
+    closed_ns_ = ToSigned(record.header.time_ns);
+    close_cause_ = (record.flags & PINFO_RESPONSE_RESET) != 0 ? EndCause::kReset : EndCause::kClosed;
+    close_turn_ = record.turn;
+    close_out_ = record.bytes_out;
+    // The closing thread's own record tells of everything, unless another one sent as well.
+    if (turns_.empty() || (turns_.size() == 1 && !FrontLacksBytes())) {
+      End(closed_ns_, close_cause_);
+    }
   } else if (lingering_) {
     over_ = NothingOwed();
   }
@@ -115,21 +107,71 @@ bool Connection::OnSegment(const pinfo_segment& record) {
   return true;
 }
 
+// Whether everything that the first turn sent has been told of, as far as anybody says.
+bool Connection::FrontIsWhole() const {
+  const TurnRecord& turn = turns_.front();
+  return turns_.size() > 1 && turns_[1].number == turn.number + 1 && turns_[1].received &&
+         turns_[1].previous_out <= turn.bytes_out;
+}
+
+// Whether somebody says that the first turn sent more than its records tell.
+bool Connection::FrontLacksBytes() const {
+  const TurnRecord& turn = turns_.front();
+  const bool next_says = turns_.size() > 1 && turns_[1].number == turn.number + 1 &&
+                         turns_[1].received && turns_[1].previous_out > turn.bytes_out;
+  return turn.out_lost || next_says || (close_turn_ == turn.number && close_out_ > turn.bytes_out);
+}
+
+// Reads what can be read. A turn is left when the next one has begun and nothing is missing of it,
+// or what is missing has no chance to come.
+void Connection::MoveOn() {
+  while (!turns_.empty()) {
+    TurnRecord& turn = turns_.front();
+    if (turn.responded) {
+      Activate(turn);
+      ReadOutgoing(turn, false);
+    }
+    if (turns_.size() < 2 || upgraded_) {
+      return;
+    }
+    // Where nobody tells how much the first turn sent, the next one's answer is the sign.
+    const bool nobody_tells =
+        turns_[1].number != turn.number + 1 || (!turns_[1].received && turns_[1].responded);
+    const bool answered = turn.read && open_count() == 0;
+    if (!FrontIsWhole() && !nobody_tells && !answered && turns_.size() <= kMaxTurns) {
+      return;
+    }
+    SettleFront();
+  }
+}
+
 void Connection::OnClose(const pinfo_close& record) {
-  if (lingering_) {
+  if (lingering_ && close_cause_ != EndCause::kProcessEnded) {
     return;
   }
   if (!turns_.empty() && turns_.back().number == record.turn && !turns_.back().read) {
     turns_.back().bytes_in =
         std::clamp<uint64_t>(record.bytes_in, turns_.back().bytes_in, kMaxFigure);
   }
-  if (turns_.size() == 1) {
-    Activate(turns_.front());
-    ReadOutgoing(turns_.front());
-  }
   lingering_ = true;
   closed_ns_ = ToSigned(record.header.time_ns);
   close_cause_ = (record.flags & PINFO_CLOSE_RESET) != 0 ? EndCause::kReset : EndCause::kClosed;
+  close_turn_ = record.turn;
+  close_out_ = record.bytes_out;
+  if (turns_.size() == 1 && !FrontLacksBytes()) {
+    Activate(turns_.front());
+    ReadOutgoing(turns_.front(), false);
+  }
+  over_ = NothingOwed();
+}
+
+void Connection::OnProcessEnd(int64_t time_ns) {
+  if (lingering_) {
+    return;
+  }
+  lingering_ = true;
+  closed_ns_ = time_ns;
+  close_cause_ = EndCause::kProcessEnded;
   over_ = NothingOwed();
 }
 
@@ -139,6 +181,10 @@ bool Connection::NothingOwed() const {
 }
 
 void Connection::End(int64_t now_ns, EndCause cause) {
+  if (lingering_) {
+    now_ns = closed_ns_;
+    cause = close_cause_;
+  }
   while (!turns_.empty()) {
     Activate(turns_.front());
     if (!carry_.bytes.empty() && turns_.size() == 1) {
@@ -146,11 +192,7 @@ void Connection::End(int64_t now_ns, EndCause cause) {
     }
     SettleFront();
   }
-  if (lingering_) {
-    now_ns = closed_ns_;
-    cause = close_cause_;
-  }
-  EndOpen(now_ns, cause);
+  EndOpen(now_ns, settled_lost_ ? EndCause::kLost : cause);
   over_ = true;
 }
 
@@ -164,12 +206,17 @@ void Connection::Activate(TurnRecord& turn) {
   unseen_in_turn_ = false;
   // A connection that was silent this long has answered what it had to answer.
   if (unpaired_ && turn.start_ns - last_activity_ns_ >= options_->idle_ns) {
+    EndOpen(turn.start_ns, EndCause::kNextTurn);
     unpaired_ = false;
   }
   last_activity_ns_ = std::max(last_activity_ns_, turn.start_ns);
-  if (settled_ != 0 && turn.number != settled_ + 1) {  // whole turns are missing
+  const bool turns_missing = settled_ != 0 && turn.number != settled_ + 1;
+  if (turns_missing || settled_lost_) {
     unpaired_ |= pipelined_;
     EndOpen(turn.start_ns, EndCause::kLost);
+    settled_lost_ = false;
+  }
+  if (turns_missing) {
     body_.kind = http_seen_ ? PendingBody::Kind::kUnknown : PendingBody::Kind::kNone;
     carry_ = {};
   }
@@ -179,8 +226,10 @@ void Connection::Activate(TurnRecord& turn) {
 void Connection::SettleFront() {
   TurnRecord& turn = turns_.front();
   Activate(turn);
-  ReadOutgoing(turn);
+  turn.GiveUpGaps();
+  ReadOutgoing(turn, true);
   settled_ = turn.number;
+  settled_lost_ = FrontLacksBytes();
   settled_responded_ = turn.responded;
   turns_.erase(turns_.begin());
 }
@@ -188,7 +237,7 @@ void Connection::SettleFront() {
 // Where the first open response has no visible end, what was sent may be everybody's: the requests
 // read before its last byte share it (ServedRequest::bytes_out) and end with it.
 void Connection::ShareOutgoing() {
-  if (open_count() < 2 || !HasUnseenEnd(front())) {
+  if (open_count() < 2 || !front().HasUnseenEnd()) {
     return;
   }
   const auto first = open_.begin() + static_cast<std::ptrdiff_t>(first_open_);
@@ -212,25 +261,36 @@ void Connection::EndOpen(int64_t now_ns, EndCause cause) {
   const bool alone = open_count() == 1;
   ShareOutgoing();
   while (open_count() > 0) {
-    OpenRequest& open = front();
-    Decide(open);
-    if (open.request.bytes_out == 0 && !HasUnseenEnd(open)) {
-      open.request.end_ns = now_ns;
+    if (front().request.bytes_out == 0 && !front().HasUnseenEnd()) {
+      front().request.end_ns = now_ns;
     }
-    Report(open, unpaired_ && !open.partial ? Outcome::kUnknown : OutcomeAt(open, cause, alone));
-    PopFront();
+    ReportAndPop(cause, alone);
   }
+}
+
+// alone: no other request shares what was sent.
+void Connection::ReportAndPop(EndCause cause, bool alone) {
+  OpenRequest& open = front();
+  Decide(open);
+  const Outcome outcome =
+      unpaired_ && !open.partial ? Outcome::kUnknown : OutcomeAt(open, cause, alone);
+  open.request.ended_by = EndedByAt(open, cause, outcome);
+  Report(open, outcome);
+  PopFront();
 }
 
 int64_t Connection::Deadline() const {
   if (lingering_) {
     return closed_ns_ + options_->idle_ns;
   }
+  if (turns_.size() > 1) {
+    return turns_[1].start_ns + options_->idle_ns;
+  }
   if (open_count() == 0) {
     return 0;
   }
   const OpenRequest& open = open_[first_open_];
-  return HasUnseenEnd(open) ? open.request.end_ns + options_->idle_ns : 0;
+  return open.HasUnseenEnd() ? open.request.end_ns + options_->idle_ns : 0;
 }
 
 void Connection::OnDeadline(int64_t now_ns) {
@@ -240,6 +300,11 @@ void Connection::OnDeadline(int64_t now_ns) {
   }
   if (lingering_) {
     End(closed_ns_, close_cause_);
+    return;
+  }
+  if (turns_.size() > 1) {
+    SettleFront();
+    MoveOn();
     return;
   }
   const bool shared = open_count() > 1;

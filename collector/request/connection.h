@@ -2,11 +2,11 @@
 // (connection_incoming.cc), pairs them with what was sent (connection_outgoing.cc), and decides
 // when a turn is over (connection.cc).
 //
-// Pairing assumes what servers do: every request read whole is answered before another turn begins,
-// unless that turn goes on with the same request's body. Where records are missing, or a server was
-// seen not to do so, requests end as kUnknown rather than with another one's status. So do
-// pipelined requests once a response's end was not captured: they end with the last byte sent and
-// share what was sent, for an answer that cannot be told apart is not a missing one.
+// Requests are a FIFO, and what is sent answers them in order, whatever turn it is sent in. Where
+// that cannot be followed (records are missing, a head was not captured, a body has no visible end),
+// requests end as kUnknown rather than with another one's status, and share what was sent: an answer
+// that cannot be told apart is not a missing one. Which request is answered is known again once the
+// connection was silent for AssemblerOptions::idle_ns.
 #pragma once
 
 #include <cstdint>
@@ -37,6 +37,8 @@ class Connection {
   // AssemblerOptions::idle_ns: producers hand a response on a moment after it was sent, and a
   // server may still answer a peer that only ended its sending.
   void OnClose(const pinfo_close& record);
+  // Its process has ended. The record that tells how the connection ended may be still to come.
+  void OnProcessEnd(int64_t time_ns);
   // Reports every open request now. over() holds afterwards.
   void End(int64_t now_ns, EndCause cause);
 
@@ -47,6 +49,7 @@ class Connection {
   // Nothing more will come of it: it can be forgotten.
   [[nodiscard]] bool over() const { return over_; }
   [[nodiscard]] Pid pid() const { return pid_; }
+  [[nodiscard]] bool upgraded() const { return upgraded_; }
 
  private:
   // Bytes of the last request's body that are still to come.
@@ -77,15 +80,20 @@ class Connection {
   TurnRecord* FindOrAddTurn(uint32_t number);
   void Learn(const pinfo_received& record);
   void Activate(TurnRecord& turn);
+  [[nodiscard]] bool FrontIsWhole() const;
+  [[nodiscard]] bool FrontLacksBytes() const;
+  void MoveOn();
   void SettleFront();
   [[nodiscard]] bool NothingOwed() const;
   void ShareOutgoing();
   void EndOpen(int64_t now_ns, EndCause cause);
+  void ReportAndPop(EndCause cause, bool alone);
   void Report(OpenRequest& open, Outcome outcome);
 
   // connection_incoming.cc
   void ReadIncoming(TurnRecord& turn);
-  void EndLeftovers(const TurnRecord& turn, const Cursor& cursor, bool continues);
+  void CarryOver(const TurnRecord& turn, bool only_body, bool continues);
+  [[nodiscard]] bool GoesOn(const OpenRequest& open) const;
   bool SkipBody(Cursor& cursor, uint32_t turn);
   bool SkipChunks(Cursor& cursor);
   bool LooksLikeRequest(const Cursor& cursor) const;
@@ -101,13 +109,15 @@ class Connection {
   void OpenCarry(const TurnRecord& turn);
 
   // connection_outgoing.cc
-  void ReadOutgoing(TurnRecord& turn);
-  void RereadOutgoing(const TurnRecord& turn);
+  void ReadOutgoing(TurnRecord& turn, bool last);
+  void DropContradicted(const TurnRecord& turn);
   bool AddUnexpected(const TurnRecord& turn);
-  Step ReadResponse(OpenRequest& open, TurnRecord& turn);
-  Step ReadHead(OpenRequest& open, const TurnRecord& turn);
+  Step ReadResponse(OpenRequest& open, const TurnRecord& turn, bool last);
+  Step ReadHead(OpenRequest& open, const TurnRecord& turn, bool last);
+  Step PassUnseen(OpenRequest& open, const TurnRecord& turn);
   Step ReadLength(OpenRequest& open, const TurnRecord& turn);
   Step ReadChunks(OpenRequest& open, const TurnRecord& turn);
+  bool FollowChunks(OpenRequest& open, const OutRecord& record);
   Step TakeRest(OpenRequest& open, const TurnRecord& turn);
   void Take(OpenRequest& open, uint64_t bytes);
   void Complete(OpenRequest& open);
@@ -124,16 +134,20 @@ class Connection {
   Pid pid_;
   int64_t established_ns_ = 0;
   int64_t last_activity_ns_ = 0;
-  int64_t closed_ns_ = 0;  // with lingering_, as is close_cause_
+  int64_t closed_ns_ = 0;  // with lingering_, as are the two below
   EndCause close_cause_ = EndCause::kClosed;
+  uint32_t close_turn_ = 0;  // the turn that had sent close_out_ bytes by then; 0: not told
+  uint64_t close_out_ = 0;
   uint8_t transport_ = PINFO_TRANSPORT_UNKNOWN;
   bool tls_ = false;
   std::string local_address_;
   std::string peer_address_;
 
-  // Turns not over yet, by number; at most two. Only the first one is ever read.
+  // Turns not over yet, by number. Only the first one is ever read; the next one waits for what the
+  // first one's last thread has still to tell.
   std::vector<TurnRecord> turns_;
-  uint32_t settled_ = 0;  // number of the last turn that is over
+  uint32_t settled_ = 0;      // number of the last turn that is over
+  bool settled_lost_ = false;  // something that it sent is missing
   bool settled_responded_ = true;
 
   std::vector<OpenRequest> open_;  // from first_open_ on, in order
@@ -146,6 +160,7 @@ class Connection {
   bool http_seen_ = false;
   bool pipelined_ = false;       // requests were seen to come before earlier ones were answered
   bool unpaired_ = false;        // which request a response answers is not known any more
+  bool doubtful_ = false;        // the next request is found where a body may go on
   bool unseen_in_turn_ = false;  // the first turn's request bytes were not seen
   bool upgraded_ = false;        // the connection has left HTTP
   bool lingering_ = false;

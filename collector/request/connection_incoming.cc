@@ -28,31 +28,65 @@ void Connection::ReadIncoming(TurnRecord& turn) {
   const bool body_was_open = body_.kind != PendingBody::Kind::kNone && open_count() > 0;
   const bool body_ended = SkipBody(cursor, turn.number);
   if (open_count() > 0) {
-    EndLeftovers(turn, cursor, body_was_open && cursor.at > 0);
+    CarryOver(turn, cursor.at == cursor.total, body_was_open && cursor.at > 0);
   }
   if (body_ended) {
     ReadHeads(turn, cursor);
   }
 }
 
-// What is open from earlier turns when this one begins: a request whose body goes on here stays;
-// everything else is over, and what is not known to be answered stays unknown.
-void Connection::EndLeftovers(const TurnRecord& turn, const Cursor& cursor, bool continues) {
-  const bool only_body = cursor.at == cursor.total;
-  if (continues && open_count() == 1 && (settled_responded_ || only_body)) {
-    return;
+// What is open from earlier turns when this one begins goes on here, or is over. continues: this turn
+// begins with bytes of the last request's body; only_body: and has no others.
+void Connection::CarryOver(const TurnRecord& turn, bool only_body, bool continues) {
+  while (open_count() > 0 && !GoesOn(front())) {
+    if (continues && only_body && settled_responded_) {
+      return;
+    }
+    if (continues && open_count() == 1 && (settled_responded_ || only_body)) {
+      return;
+    }
+    const bool end_is_likely = !unpaired_ && front().state == ResponseState::kChunked &&
+                               front().body_end == BodyEnd::kLooks;
+    if (open_count() == 1 || end_is_likely) {
+      const bool owed = front().state == ResponseState::kNone ||
+                        front().state == ResponseState::kInterim;
+      const bool may_be_answered_here =
+          pipelined_ || continues || front().state == ResponseState::kInterim;
+      if (front().request.bytes_out == 0 && !front().HasUnseenEnd()) {
+        front().request.end_ns = turn.start_ns;
+      }
+      ReportAndPop(EndCause::kNextTurn, true);
+      unpaired_ |= owed && may_be_answered_here;
+      continue;
+    }
+    const bool owed = std::any_of(open_.begin() + static_cast<std::ptrdiff_t>(first_open_),
+                                  open_.end(), [](const OpenRequest& open) {
+                                    return open.state == ResponseState::kNone ||
+                                           open.state == ResponseState::kInterim;
+                                  });
+    EndOpen(turn.start_ns, EndCause::kNextTurn);
+    unpaired_ |= owed;
   }
-  if (continues && only_body && settled_responded_) {
-    return;
+}
+
+// Whether a request's response is sure to be still to come, or to go on.
+bool Connection::GoesOn(const OpenRequest& open) const {
+  if (unpaired_ || !open.http || open.undecided || open.doubtful || !open.method_known ||
+      open.partial) {
+    return false;
   }
-  const bool may_be_answered_here =
-      open_count() > 1 || pipelined_ || continues || front().state == ResponseState::kInterim;
-  const bool owed = std::any_of(
-      open_.begin() + static_cast<std::ptrdiff_t>(first_open_), open_.end(), [](const auto& open) {
-        return open.state == ResponseState::kNone || open.state == ResponseState::kInterim;
-      });
-  EndOpen(turn.start_ns, EndCause::kNextTurn);
-  unpaired_ |= may_be_answered_here && owed;
+  switch (open.state) {
+    case ResponseState::kNone:
+    case ResponseState::kInterim:
+    case ResponseState::kLength:
+      return true;
+    case ResponseState::kChunked:
+      return open.body_end == BodyEnd::kNotYet;
+    case ResponseState::kUntilClose:
+    case ResponseState::kUnframed:
+      return false;
+  }
+  return false;
 }
 
 // Passes over what is left of the last request's body. True when heads may follow.
@@ -74,6 +108,7 @@ bool Connection::SkipBody(Cursor& cursor, uint32_t turn) {
       break;
     case PendingBody::Kind::kUnknown:
       ended = LooksLikeRequest(cursor);
+      doubtful_ = ended;
       if (!ended) {
         cursor.at = cursor.total;
       }
@@ -143,6 +178,12 @@ void Connection::ReadHeads(TurnRecord& turn, Cursor& cursor) {
       AddUnseen(turn, cursor.at);
       break;
     }
+    if (turn.old && cursor.at == 0 && parse.outcome == ParseOutcome::kNotHttp) {
+      AddUnseen(turn, cursor.at);  // the middle of a request, or of a turn that is not HTTP
+      open_.back().undecided = true;
+      open_.back().partial = true;
+      break;
+    }
     if (parse.outcome == ParseOutcome::kNeedMore && cursor.visible.size() == cursor.total) {
       KeepForNextTurn(turn, cursor.at, bytes);
       return;
@@ -197,6 +238,7 @@ OpenRequest& Connection::Add(const TurnRecord& turn, uint64_t offset, std::strin
   request.start_ns = carried ? carry_.start_ns : turn.TimeOf(own);
   open.from_turn_start = carried ? carry_.from_turn_start : own == 0;
   open.partial = turn.partial;
+  open.doubtful = std::exchange(doubtful_, false);
   if (request.first_turn == 1 && open.from_turn_start && established_ns_ > 0 && !open.partial) {
     request.queue_ns = std::max<int64_t>(0, request.start_ns - established_ns_);
   }

@@ -7,12 +7,12 @@ namespace {
 
 bool IsInterim(int32_t status) { return status >= 100 && status < 200 && status != 101; }
 
-// What a turn's figures say of a request whose response they belong to.
-void TakeFigures(OpenRequest& open, const TurnRecord& turn) {
+// What a record's figures say of a request whose response it carries.
+void TakeFigures(OpenRequest& open, const TurnRecord& turn, const OutRecord& record) {
   ServedRequest& request = open.request;
   request.last_turn = turn.number;
-  request.end_ns = turn.last_out_ns;
-  request.end_tid = turn.end_tid;
+  request.end_ns = std::max(request.end_ns, record.last_out_ns);
+  request.end_tid = record.tid;
   open.partial |= turn.partial;
   request.spent.reset();
   request.parts.clear();
@@ -20,53 +20,57 @@ void TakeFigures(OpenRequest& open, const TurnRecord& turn) {
     return;
   }
   if (!turn.segments.empty()) {
-    Work work = WorkOf(turn.Segments(), turn.start_ns, turn.last_out_ns);
+    Work work = WorkOf(turn.SegmentsWith(record), turn.start_ns, request.end_ns);
     request.spent = work.spent;
     request.parts = std::move(work.parts);
-  } else if (turn.spent_valid) {
-    request.spent = turn.spent;
+  } else if (record.spent_valid) {
+    request.spent = record.spent;
   }
 }
 
 }  // namespace
 
-void Connection::ReadOutgoing(TurnRecord& turn) {
+// last: no more of the turn will come; what waited for more is read as it stands.
+void Connection::ReadOutgoing(TurnRecord& turn, bool last) {
   if (!turn.responded || upgraded_) {
     return;
   }
   last_activity_ns_ = std::max(last_activity_ns_, turn.last_out_ns);
   while (out_at_ < turn.bytes_out) {
     if (open_count() == 0 && !AddUnexpected(turn)) {
-      return;
+      break;
     }
+    DropContradicted(turn);
     OpenRequest& open = front();
-    TakeFigures(open, turn);
     Step step = Step::kAgain;
     while (step == Step::kAgain) {
-      step = ReadResponse(open, turn);
+      step = ReadResponse(open, turn, last);
     }
     if (step == Step::kWait) {
-      return;
+      break;
     }
     Complete(open);
     if (upgraded_) {
       return;
     }
   }
+  turn.DropBefore(out_at_);
 }
 
-// Two threads sent one turn's response and the second one's record came first, without the captured
-// beginning. Nothing could be read out of it: the response is read again from its first byte.
-void Connection::RereadOutgoing(const TurnRecord& turn) {
-  if (!turn.read || reported_in_turn_ > 0 || open_count() == 0 || front().request.status != 0 ||
-      front().state != ResponseState::kUnframed || unpaired_) {
+// A response that is said to go on from an earlier turn, and a send that begins another: not all
+// that was sent was seen. The earlier one is over; its own figures are too small.
+void Connection::DropContradicted(const TurnRecord& turn) {
+  if (out_at_ != 0 || unpaired_ || open_count() < 2) {
     return;
   }
-  OpenRequest& open = front();
-  open.request.bytes_out -= ToSigned(out_at_);
-  open.request.first_out_ns = 0;
-  open.state = open.interim_seen ? ResponseState::kInterim : ResponseState::kNone;
-  out_at_ = 0;
+  const OpenRequest& open = front();
+  const bool in_body =
+      open.state == ResponseState::kLength || open.state == ResponseState::kChunked;
+  const OutRecord* const record = turn.OutAt(0);
+  if (in_body && open.request.last_turn != turn.number && record != nullptr &&
+      record->BeginsResponse()) {
+    ReportAndPop(EndCause::kLost, false);
+  }
 }
 
 // Bytes went out that no open request explains.
@@ -79,9 +83,9 @@ bool Connection::AddUnexpected(const TurnRecord& turn) {
     return false;
   }
   ResponseHead head;
-  const std::string_view seen = turn.out_prefix;
-  if (out_at_ >= seen.size() ||
-      ParseResponseHead(seen.substr(out_at_), {}, head).outcome == ParseOutcome::kNotHttp) {
+  const OutRecord* const record = turn.OutAt(out_at_);
+  const std::string_view seen = record != nullptr ? record->VisibleAt(out_at_) : std::string_view{};
+  if (seen.empty() || ParseResponseHead(seen, {}, head).outcome == ParseOutcome::kNotHttp) {
     return false;
   }
   pipelined_ |= reported_in_turn_ > 0;
@@ -89,7 +93,7 @@ bool Connection::AddUnexpected(const TurnRecord& turn) {
   return true;
 }
 
-Connection::Step Connection::ReadResponse(OpenRequest& open, TurnRecord& turn) {
+Connection::Step Connection::ReadResponse(OpenRequest& open, const TurnRecord& turn, bool last) {
   if (out_at_ >= turn.bytes_out && open.state != ResponseState::kLength) {
     return Step::kWait;
   }
@@ -99,25 +103,39 @@ Connection::Step Connection::ReadResponse(OpenRequest& open, TurnRecord& turn) {
   switch (open.state) {
     case ResponseState::kNone:
     case ResponseState::kInterim:
-      return ReadHead(open, turn);
+      return ReadHead(open, turn, last);
     case ResponseState::kLength:
       return ReadLength(open, turn);
     case ResponseState::kChunked:
       return ReadChunks(open, turn);
+    case ResponseState::kUntilClose:
     case ResponseState::kUnframed:
       return TakeRest(open, turn);
   }
   return Step::kWait;
 }
 
-Connection::Step Connection::ReadHead(OpenRequest& open, const TurnRecord& turn) {
-  const std::string_view seen = turn.out_prefix;
-  if (out_at_ >= seen.size()) {
-    return TakeRest(open, turn);
+Connection::Step Connection::ReadHead(OpenRequest& open, const TurnRecord& turn, bool last) {
+  const OutRecord* const record = turn.OutAt(out_at_);
+  const std::string_view seen = record != nullptr ? record->VisibleAt(out_at_) : std::string_view{};
+  if (seen.empty()) {
+    return PassUnseen(open, turn);
   }
   const std::string_view method = open.method_known ? open.request.method : std::string_view{};
   ResponseHead head;
-  const HeadParse parse = ParseResponseHead(seen.substr(out_at_), method, head);
+  const HeadParse parse = ParseResponseHead(seen, method, head);
+  const bool may_go_on =
+      parse.outcome == ParseOutcome::kNeedMore && out_at_ + seen.size() == turn.bytes_out;
+  if (may_go_on && !last && !open.undecided && open.http) {
+    return Step::kWait;  // a head that is sent in pieces
+  }
+  TakeFigures(open, turn, *record);
+  if (may_go_on && open.http && !open.undecided) {  // it did not: half a head is no whole answer
+    open.request.first_out_ns = record->first_out_ns;
+    open.request.status = IsInterim(head.status) ? 0 : head.status;
+    Take(open, seen.size());
+    return Step::kWait;
+  }
   if (IsInterim(head.status)) {
     if (parse.outcome != ParseOutcome::kSuccess) {
       return TakeRest(open, turn);
@@ -127,8 +145,7 @@ Connection::Step Connection::ReadHead(OpenRequest& open, const TurnRecord& turn)
     open.interim_seen = true;
     return Step::kAgain;
   }
-  // Captured bytes are those of the turn's first send: they went out at first_out_ns.
-  open.request.first_out_ns = turn.first_out_ns;
+  open.request.first_out_ns = record->first_out_ns;
   open.request.status = head.status;
   if (parse.outcome != ParseOutcome::kSuccess) {
     return TakeRest(open, turn);
@@ -145,43 +162,116 @@ Connection::Step Connection::ReadHead(OpenRequest& open, const TurnRecord& turn)
       open.state = ResponseState::kChunked;
       break;
     case BodyFraming::kUntilClose:
-      open.state = ResponseState::kUnframed;
+      open.state = ResponseState::kUntilClose;
       break;
   }
   return Step::kAgain;
 }
 
+// Bytes of which nothing was captured, where a response's head should be. Up to the next send that
+// begins a response they are the only open request's; of several nobody can tell.
+Connection::Step Connection::PassUnseen(OpenRequest& open, const TurnRecord& turn) {
+  const uint64_t next = turn.NextResponseAfter(out_at_);
+  if (open_count() > 1 || unseen_in_turn_ || next >= turn.bytes_out) {
+    return TakeRest(open, turn);
+  }
+  Take(open, next - out_at_);
+  return Step::kAgain;
+}
+
 Connection::Step Connection::ReadLength(OpenRequest& open, const TurnRecord& turn) {
-  const uint64_t n = std::min(open.left, turn.bytes_out - out_at_);
-  Take(open, n);
-  open.left -= n;
+  while (open.left > 0 && out_at_ < turn.bytes_out) {
+    const OutRecord* const record = turn.OutAt(out_at_);
+    const uint64_t end = record != nullptr ? std::min(record->end, turn.bytes_out) : turn.bytes_out;
+    const uint64_t n = std::min(open.left, end - out_at_);
+    if (record != nullptr) {
+      TakeFigures(open, turn, *record);
+    }
+    Take(open, n);
+    open.left -= n;
+  }
   return open.left == 0 ? Step::kDone : Step::kWait;
 }
 
+// Chunks are followed through what was captured and, by their sizes, over what was not. Where that
+// fails, the last send of each record tells.
 Connection::Step Connection::ReadChunks(OpenRequest& open, const TurnRecord& turn) {
-  const std::string_view seen = turn.out_prefix;
-  if (out_at_ < seen.size()) {
-    const auto progress = open.chunks.Feed(seen.substr(out_at_));
-    Take(open, progress.consumed);
-    if (progress.outcome == ChunkScanner::Outcome::kDone) {
+  while (out_at_ < turn.bytes_out) {
+    const OutRecord* const record = turn.OutAt(out_at_);
+    if (record == nullptr) {  // records are missing
+      open.chunks.Lose();
+      open.body_end = BodyEnd::kUnknown;
+      Take(open, std::min(turn.NextResponseAfter(out_at_), turn.bytes_out) - out_at_);
+      continue;
+    }
+    TakeFigures(open, turn, *record);
+    if (FollowChunks(open, *record)) {
       return Step::kDone;
     }
+    if (!open.chunks.lost()) {
+      open.body_end = BodyEnd::kNotYet;
+      continue;
+    }
+    Take(open, std::min(record->end, turn.bytes_out) - out_at_);
+    open.body_end = record->end_seen ? JudgeLastSend(record->last_sent, record->FrontOfLast(),
+                                                     record->BackOfLast())
+                                     : BodyEnd::kUnknown;
+    // Two things that would each be a rare chance: an end by its look, then the only other
+    // response's beginning.
+    const bool next_begins = open_count() == 2 && out_at_ < turn.bytes_out &&
+                             turn.OutAt(out_at_) != nullptr &&
+                             turn.OutAt(out_at_)->BeginsResponse();
+    if (open.body_end == BodyEnd::kEnded || (open.body_end == BodyEnd::kLooks && next_begins)) {
+      return Step::kDone;
+    }
+    // The send may hold this one's end and the next response.
+    if (open.body_end == BodyEnd::kNotYet && open_count() > 1) {
+      open.body_end = BodyEnd::kUnknown;
+    }
   }
-  const uint64_t unseen = turn.bytes_out - out_at_;
-  if (open.chunks.Skip(unseen) == ChunkScanner::Outcome::kLost) {
-    open.state = ResponseState::kUnframed;
-  }
-  Take(open, unseen);
   return Step::kWait;
+}
+
+// Feeds the scanner with the rest of a record. True when the body has ended.
+bool Connection::FollowChunks(OpenRequest& open, const OutRecord& record) {
+  while (out_at_ < record.end && !open.chunks.lost()) {
+    if (const std::string_view seen = record.VisibleAt(out_at_); !seen.empty()) {
+      const auto progress = open.chunks.Feed(seen);
+      Take(open, progress.consumed);
+      if (progress.outcome == ChunkScanner::Outcome::kDone) {
+        return true;
+      }
+      continue;
+    }
+    const uint64_t n = std::min(open.chunks.data_left(), record.NextVisible(out_at_) - out_at_);
+    if (n == 0) {
+      open.chunks.Lose();
+    } else {
+      open.chunks.Skip(n);
+      Take(open, n);
+    }
+  }
+  return false;
 }
 
 // Everything else that the turn sends is this request's, as far as can be told.
 Connection::Step Connection::TakeRest(OpenRequest& open, const TurnRecord& turn) {
-  if (open.request.first_out_ns == 0) {
-    open.request.first_out_ns = out_at_ == 0 ? turn.first_out_ns : turn.last_out_ns;
+  if (open.state != ResponseState::kUntilClose) {
+    open.state = ResponseState::kUnframed;
   }
-  open.state = ResponseState::kUnframed;
-  Take(open, turn.bytes_out - out_at_);
+  while (out_at_ < turn.bytes_out) {
+    const OutRecord* const record = turn.OutAt(out_at_);
+    if (record == nullptr) {
+      Take(open, turn.bytes_out - out_at_);
+      break;
+    }
+    if (open.request.first_out_ns == 0) {
+      open.request.first_out_ns =
+          out_at_ == record->begin ? record->first_out_ns : record->last_out_ns;
+    }
+    TakeFigures(open, turn, *record);
+    Take(open, std::min(record->end, turn.bytes_out) - out_at_);
+  }
   return Step::kWait;
 }
 
@@ -200,6 +290,7 @@ void Connection::Complete(OpenRequest& open) {
     body_.kind = PendingBody::Kind::kUnknown;
   }
   const int64_t end_ns = open.request.end_ns;
+  open.request.ended_by = EndedBy::kFraming;
   Report(open, open.partial ? Outcome::kPartial : Outcome::kComplete);
   PopFront();
   if (tunnel) {

@@ -21,7 +21,22 @@ Outcome OfUnframed(const OpenRequest& open, EndCause cause, bool alone) {
       return alone && readable ? Outcome::kComplete : Outcome::kUnknown;
     case EndCause::kLost:
     case EndCause::kFinish:
+    case EndCause::kProcessEnded:
       return Outcome::kUnknown;
+  }
+  return Outcome::kUnknown;
+}
+
+Outcome OfChunked(const OpenRequest& open, EndCause cause, bool alone) {
+  const bool closed = cause == EndCause::kClosed || cause == EndCause::kReset;
+  switch (open.body_end) {
+    case BodyEnd::kNotYet:
+      return closed ? Outcome::kAborted : Outcome::kUnknown;
+    case BodyEnd::kUnknown:  // whether the last chunk was there when it was closed nobody saw
+      return closed ? Outcome::kUnknown : OfUnframed(open, cause, alone);
+    case BodyEnd::kLooks:
+    case BodyEnd::kEnded:
+      return closed ? Outcome::kComplete : OfUnframed(open, cause, alone);
   }
   return Outcome::kUnknown;
 }
@@ -38,10 +53,32 @@ Outcome OutcomeAt(const OpenRequest& open, EndCause cause, bool alone) {
     case ResponseState::kLength:
       return OfUnanswered(open, cause);
     case ResponseState::kChunked:
+      return OfChunked(open, cause, alone);
+    case ResponseState::kUntilClose:
     case ResponseState::kUnframed:
       return OfUnframed(open, cause, alone);
   }
   return Outcome::kUnknown;
+}
+
+EndedBy EndedByAt(const OpenRequest& open, EndCause cause, Outcome outcome) {
+  if (outcome != Outcome::kComplete && outcome != Outcome::kPartial) {
+    return EndedBy::kNotSeen;
+  }
+  switch (cause) {
+    case EndCause::kNextTurn:
+      return EndedBy::kNextRequest;
+    case EndCause::kIdle:
+      return EndedBy::kSilence;
+    case EndCause::kClosed:
+    case EndCause::kReset:
+      return open.state == ResponseState::kChunked ? EndedBy::kFraming : EndedBy::kClose;
+    case EndCause::kLost:
+    case EndCause::kFinish:
+    case EndCause::kProcessEnded:
+      return EndedBy::kNotSeen;
+  }
+  return EndedBy::kNotSeen;
 }
 
 }  // namespace pinfo

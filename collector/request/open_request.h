@@ -13,7 +13,8 @@ enum class ResponseState : uint8_t {
   kNone,      // nothing
   kInterim,   // 100, 102, 103: the final head is to come
   kLength,    // `left` bytes of the body are to come
-  kChunked,   // in a chunked body whose end may still show in captured bytes
+  kChunked,   // in a chunked body
+  kUntilClose,
   kUnframed,  // under way; nothing that is captured tells its end
 };
 
@@ -23,6 +24,7 @@ enum class EndCause : uint8_t {
   kIdle,
   kClosed,
   kReset,
+  kProcessEnded,  // and nothing told of the connection's end
   kLost,    // records are missing, or the connection was evicted
   kFinish,  // the stream is over
 };
@@ -32,6 +34,7 @@ struct OpenRequest {
   ResponseState state = ResponseState::kNone;
   uint64_t left = 0;
   ChunkScanner chunks;
+  BodyEnd body_end = BodyEnd::kNotYet;  // with kChunked
   bool http = true;          // false: TURN
   bool method_known = true;  // false: UNKNOWN, a guess at HEAD is impossible
   bool undecided = false;    // a beginning that may or may not be HTTP: the answer decides
@@ -42,9 +45,17 @@ struct OpenRequest {
   bool interim_seen = false;
   bool body_seen = false;
   bool from_turn_start = false;  // its first byte is its first turn's first byte
+  bool doubtful = false;         // found where a body of unknown length may go on
+
+  // What went out so far may be all of it, and nothing but another event will tell.
+  [[nodiscard]] bool HasUnseenEnd() const {
+    return state == ResponseState::kUnframed ||
+           (state == ResponseState::kChunked && body_end != BodyEnd::kNotYet);
+  }
 };
 
 // alone: no other request shares the rest of the connection's response bytes.
 Outcome OutcomeAt(const OpenRequest& open, EndCause cause, bool alone);
+EndedBy EndedByAt(const OpenRequest& open, EndCause cause, Outcome outcome);
 
 }  // namespace pinfo

@@ -49,10 +49,14 @@ std::string_view DropAuthority(std::string_view target) {
                                                                : target.substr(path);
 }
 
+std::string_view PathOf(std::string_view target) {
+  return DropAuthority(target.substr(0, target.find_first_of("?#")));
+}
+
 }  // namespace
 
 std::string FoldPath(std::string_view target) {
-  std::string_view path = DropAuthority(target.substr(0, target.find_first_of("?#")));
+  std::string_view path = PathOf(target);
   std::string route;
   route.reserve(std::min(path.size(), kMaxRoute) + kCut.size());
   while (!path.empty()) {
@@ -72,7 +76,8 @@ std::string FoldPath(std::string_view target) {
 }
 
 std::string RouteFolder::RouteOf(const std::string& site, std::string_view target) {
-  std::string route = FoldPath(target);
+  const auto pattern = patterns_.Match(PathOf(target));
+  std::string route = pattern ? std::string(*pattern) : FoldPath(target);
   auto found = routes_.find(site);
   if (found == routes_.end()) {
     found = routes_.try_emplace(routes_.size() < max_sites_ ? site : std::string()).first;

@@ -9,6 +9,8 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "collector/request/route_pattern.h"
+
 namespace pinfo {
 
 inline constexpr std::string_view kOtherRoute = "{other}";
@@ -22,10 +24,10 @@ std::string FoldPath(std::string_view target);
 // Bounds the number of routes of each site. Belongs to one thread.
 class RouteFolder {
  public:
-  explicit RouteFolder(size_t max_routes = 200, size_t max_sites = 1000)
-      : max_routes_(max_routes), max_sites_(max_sites) {}
+  explicit RouteFolder(size_t max_routes = 200, size_t max_sites = 1000, RoutePatterns patterns = {})
+      : max_routes_(max_routes), max_sites_(max_sites), patterns_(std::move(patterns)) {}
 
-  // FoldPath(target), or kOtherRoute where the site already has max_routes others. Sites beyond
+  // The pattern that the target's path matches, else FoldPath(target), or kOtherRoute where the site already has max_routes others. Sites beyond
   // max_sites share one set.
   std::string RouteOf(const std::string& site, std::string_view target);
 
@@ -35,6 +37,7 @@ class RouteFolder {
  private:
   size_t max_routes_;
   size_t max_sites_;
+  RoutePatterns patterns_;
   std::unordered_map<std::string, std::unordered_set<std::string>> routes_;
   uint64_t overflowed_ = 0;
 };

@@ -30,7 +30,8 @@ Shape ShapeOf(std::span<const std::byte> bytes) {
     case PINFO_RECORD_RECEIVED:
       return shape.operator()<pinfo_received>([](const auto& r) { return r.captured; });
     case PINFO_RECORD_RESPONSE:
-      return shape.operator()<pinfo_response>([](const auto& r) { return r.captured; });
+      return shape.operator()<pinfo_response>(
+          [](const auto& r) { return size_t{r.captured} + r.front + r.back; });
     case PINFO_RECORD_CLOSE:
       return shape.operator()<pinfo_close>(none);
     case PINFO_RECORD_SAMPLE:

@@ -13,11 +13,16 @@ constexpr std::string_view kSelect =
     " r.status, protocol.text, r.outcome, r.start_wall_ns, r.queue_ns, r.first_byte_ns,"
     " r.latency_ns, r.on_cpu_ns, r.blocked_ns, r.runqueue_ns, r.waiting_ns, r.bytes_in, "
     "r.bytes_out,"
-    " r.samples, r.profiled, r.stats_file, r.weight, r.tls"
+    " r.samples, r.profiled, r.stats_file, r.weight, r.tls, r.ended_by"
     " FROM request r CROSS JOIN route ON route.id = r.route_id"
     " CROSS JOIN site ON site.id = route.site_id"
     " CROSS JOIN word method ON method.id = r.method_id"
     " CROSS JOIN word protocol ON protocol.id = r.protocol_id";
+
+EndedBy EndedByOf(int64_t value) {
+  const bool known = value >= 0 && value <= static_cast<int64_t>(EndedBy::kSilence);
+  return known ? static_cast<EndedBy>(value) : EndedBy::kNotSeen;
+}
 
 Outcome OutcomeOf(int64_t value) {
   const bool known = value >= 0 && value <= static_cast<int64_t>(Outcome::kPartial);
@@ -52,7 +57,8 @@ RequestRow RowOf(const Statement& statement) {
   row.profiled = statement.Int(column++) != 0;
   row.stats_file = statement.Text(column++);
   row.weight = statement.Real(column++);
-  row.tls = statement.Int(column) != 0;
+  row.tls = statement.Int(column++) != 0;
+  row.ended_by = EndedByOf(statement.Int(column));
   return row;
 }
 

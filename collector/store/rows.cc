@@ -16,4 +16,20 @@ const char* OutcomeName(Outcome outcome) {
   return "unknown";  // a value that no build of this version writes
 }
 
+const char* EndedByName(EndedBy ended_by) {
+  switch (ended_by) {
+    case EndedBy::kNotSeen:
+      return "";
+    case EndedBy::kFraming:
+      return "framing";
+    case EndedBy::kClose:
+      return "close";
+    case EndedBy::kNextRequest:
+      return "next_request";
+    case EndedBy::kSilence:
+      return "silence";
+  }
+  return "";
+}
+
 }  // namespace pinfo

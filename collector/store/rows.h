@@ -23,6 +23,16 @@ enum class Outcome : uint8_t {
 };
 const char* OutcomeName(Outcome outcome);
 
+// How pinfo knows that a response was over.
+enum class EndedBy : uint8_t {
+  kNotSeen = 0,      // it does not: aborted, unknown
+  kFraming = 1,      // its length, its last chunk, or that it has no body
+  kClose = 2,        // the connection's end, which is the end of a response without framing
+  kNextRequest = 3,  // the next one came; the end itself was not seen
+  kSilence = 4,      // nothing came for a second; the end itself was not seen
+};
+const char* EndedByName(EndedBy ended_by);  // "" for kNotSeen
+
 // One process's life: (pid, start_ticks, boot_id) on a host.
 struct ProcessRow {
   ProcessId id;
@@ -71,6 +81,7 @@ struct RequestRow {
   std::string protocol;  // "HTTP/1.1" ...; empty where unknown
   bool tls = false;      // it came over TLS
   Outcome outcome = Outcome::kUnknown;
+  EndedBy ended_by = EndedBy::kNotSeen;
   int64_t start_wall_ns = 0;
   std::optional<int64_t> queue_ns;
   std::optional<int64_t> first_byte_ns;
@@ -157,6 +168,8 @@ struct SessionRow {
   int64_t samples_attributed = 0;
   int64_t own_cpu_ns = 0;  // pinfo's own user and system time
   int64_t own_peak_rss_bytes = 0;
+  int64_t upgraded = 0;     // connections that left HTTP: WebSocket, tunnels
+  int64_t other_route = 0;  // requests whose route is {other}: their site has too many
   std::array<int64_t, PINFO_LOSS_KIND_COUNT> lost{};
 };
 

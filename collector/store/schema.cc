@@ -9,11 +9,19 @@
 namespace pinfo::sqlite {
 namespace {
 
+// request.ended_by: enum EndedBy. session.upgraded: connections that left HTTP (101, CONNECT);
+// session.other_route: requests whose route became {other}.
+constexpr const char* kAddEnds =
+    "ALTER TABLE request ADD COLUMN ended_by INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE session ADD COLUMN upgraded INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE session ADD COLUMN other_route INTEGER NOT NULL DEFAULT 0;";
+
 // migrations[n] leads from version n to n + 1.
 constexpr std::array<const char*, kSchemaVersion> kMigrations = {
     kSchemaVersion1,
     // 1 if the request came over TLS.
     "ALTER TABLE request ADD COLUMN tls INTEGER NOT NULL DEFAULT 0",
+    kAddEnds,
 };
 
 struct Identity {

@@ -2,7 +2,8 @@
 
 A scenario file defines functions marked @scenario and ends with harness.main(). CTest registers
 each of them per mode: FILE CASE MODE. Exit status: 0 passed, 1 failed, 77 could not run (the reason
-is printed after 'SKIP:'). Environment: PINFO_BIN, PINFO_PRELOAD, PINFO_THREADED_SERVER.
+is printed after 'SKIP:'). Environment: PINFO_BIN, PINFO_PRELOAD, PINFO_THREADED_SERVER,
+and PINFO_LOAD_CLIENT for those that load a server with it.
 
 Modes: ebpf runs as root; preload runs pinfo and the server as an ordinary user (nobody where the
 harness is root). Whatever a scenario starts is a child of this process and ended by its pid.

@@ -238,6 +238,25 @@ class ThreadedServer(Server):
                  for name, value in zip(names, line)} for line in lines]
 
 
+class AwkwardServer(Server):
+    """tests/servers/awkward_server.py. access.log: METHOD TARGET STATUS, 0 for no answer."""
+
+    name = "awkward_server"
+
+    def __init__(self, root, mode="threads", addresses=(), **options):
+        super().__init__(root, **options)
+        self.mode = mode
+        self.addresses = [f"127.0.0.1:{self.port}", *addresses]
+
+    def command(self):
+        return [PYTHON, str(SERVERS / "awkward_server.py"), "--mode", self.mode,
+                "--log", str(self.access_log), "--listen", *self.addresses]
+
+    def access_lines(self):
+        lines = [line.split(" ") for line in self.access_log.read_text().splitlines()]
+        return [(line[0], line[1], int(line[2]) or None) for line in lines]
+
+
 class PythonApp(Server):
     """tests/servers/python_app.py under an interpreter of choice."""
 

@@ -76,8 +76,9 @@ void FeedOne(pinfo::RequestAssembler& assembler, Input& input, uint64_t now) {
       const std::string_view payload = input.Take(input.Byte());
       record.received = (choice & 16) != 0 ? input.Figure() : payload.size();
       record.transport = flags & 3;
-      record.flags = ((flags & 4) != 0 ? PINFO_RECEIVED_PARTIAL : 0U) |
-                     ((flags & 8) != 0 ? PINFO_RECEIVED_TLS : 0U);
+      record.flags = static_cast<pinfo_u8>(((flags >> 2) & 3) |
+                                           ((flags & 32) != 0 ? PINFO_RECEIVED_TLS : 0U));
+      record.previous_out = (flags & 16) != 0 ? input.Figure() : 0;
       record.captured = static_cast<pinfo_u16>(payload.size());
       Feed(assembler, record, payload);
       break;
@@ -92,9 +93,15 @@ void FeedOne(pinfo::RequestAssembler& assembler, Input& input, uint64_t now) {
           (choice & 32) != 0 ? input.Figure() : now;
       record.bytes_in = input.Figure();
       const std::string_view payload = input.Take(input.Byte());
-      record.bytes_out = (choice & 16) != 0 ? input.Figure() : payload.size();
-      record.flags = flags & 15;
-      record.captured = static_cast<pinfo_u16>(payload.size());
+      record.offset = (choice & 8) != 0 ? input.Figure() / 37 : 0;
+      record.bytes_out = (choice & 16) != 0 ? input.Figure() : record.offset + payload.size();
+      record.last_sent = (choice & 4) != 0 ? input.Figure() : payload.size();
+      record.flags = flags & 31;
+      if ((choice & 4) != 0) {
+        record.front = static_cast<pinfo_u8>(payload.size() / 4);
+        record.back = static_cast<pinfo_u8>(payload.size() / 4);
+      }
+      record.captured = static_cast<pinfo_u16>(payload.size() - record.front - record.back);
       Feed(assembler, record, payload);
       break;
     }
@@ -105,6 +112,7 @@ void FeedOne(pinfo::RequestAssembler& assembler, Input& input, uint64_t now) {
       record.connection = connection;
       record.turn = turn;
       record.bytes_in = input.Figure();
+      record.bytes_out = input.Figure();
       record.flags = flags & 1;
       Feed(assembler, record, {});
       break;

@@ -59,13 +59,18 @@ class Conversation {
 
  private:
   pinfo_header Header(pinfo_record_type type, uint32_t tid) const;
+  void EmitReceived(uint64_t offset, uint64_t received, std::string_view piece, uint32_t tid);
   void SendBytes(uint64_t size, std::string_view visible, uint32_t tid);
+  size_t CaptureOut(uint64_t size, std::string_view visible);
+  void CaptureEnd(uint64_t size, std::string_view visible);
 
   Producer producer_;
   uint64_t now_;
   pinfo_turn turn_{};
   pinfo_response pended_{};
   std::string pended_bytes_;
+  std::string pended_front_;
+  std::string pended_back_;
   bool pending_ = false;
   std::vector<StoredRecord> records_;
 };
