@@ -29,6 +29,7 @@ struct CaptureOptions {
   double profile_rate = 20;
   double row_rate = 2'000;
   bool no_turns = false;
+  bool no_accumulate = false;
   bool native = false;
 };
 

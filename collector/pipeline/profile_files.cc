@@ -6,8 +6,7 @@
 
 namespace pinfo {
 
-Result<std::string> WriteRequestStats(const std::string& directory, const RequestRow& row,
-                                      const std::vector<Sample>& samples) {
+CallGraph RequestGraph(const RequestRow& row, const std::vector<Sample>& samples) {
   ProfileBuilder builder;
   std::vector<StackSamples> stacks;
   stacks.reserve(samples.size());
@@ -23,8 +22,13 @@ Result<std::string> WriteRequestStats(const std::string& directory, const Reques
     stack.incomplete = sample.stack->end == StackEnd::kComplete ? 0 : 1;
   }
   builder.Add(TimesOf(row), 1, stacks);
+  return BuildCallGraph(builder.Take().tree);
+}
+
+Result<std::string> WriteRequestStats(const std::string& directory, const RequestRow& row,
+                                      const CallGraph& profile) {
   std::string path = directory + "/" + StatsFileName(row.start_wall_ns, row.method, row.id.value);
-  if (Status status = WriteStatsFile(BuildCallGraph(builder.Take().tree), path); !status) {
+  if (Status status = WriteStatsFile(profile, path); !status) {
     return tl::unexpected(status.error());
   }
   return path;
