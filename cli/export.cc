@@ -63,7 +63,7 @@ Result<std::string> Encode(const ExportOptions& options, const GlobalOptions& gl
     return EncodePstats(profile->graph);
   }
   const ProfileTitle title = {.text = profile->title, .start_wall_ns = profile->start_wall_ns};
-  const CallTree tree = TreeOf(std::move(*profile));
+  const CallTree tree = TreeOf(*profile);
   if (options.format == "pprof") {
     return EncodePprof(tree, title);
   }

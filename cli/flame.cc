@@ -22,19 +22,17 @@ struct FlameOptions {
 };
 
 // Profiles of different numbers of requests are compared by the mean request.
-Result<std::string> DrawComparison(LoadedProfile before, LoadedProfile after,
+Result<std::string> DrawComparison(const LoadedProfile& before, const LoadedProfile& after,
                                    FlameGraphOptions picture) {
   const bool by_request =
       before.requests != after.requests && before.requests > 0 && after.requests > 0;
-  const int64_t before_requests = before.requests;
-  const int64_t after_requests = after.requests;
   picture.note = fmt::format("compared with {}{}", before.title,
                              by_request ? "; times of the mean request" : "");
-  CallTree before_tree = TreeOf(std::move(before));
-  CallTree after_tree = TreeOf(std::move(after));
+  CallTree before_tree = TreeOf(before);
+  CallTree after_tree = TreeOf(after);
   if (by_request) {
-    before_tree = ScaleTimes(before_tree, 1, before_requests);
-    after_tree = ScaleTimes(after_tree, 1, after_requests);
+    before_tree = ScaleTimes(before_tree, 1, before.requests);
+    after_tree = ScaleTimes(after_tree, 1, after.requests);
   }
   return WriteFlameComparison(CompareTrees(before_tree, after_tree), picture);
 }
@@ -65,14 +63,14 @@ Result<std::string> Draw(const FlameOptions& options, const GlobalOptions& globa
     if (!other) {
       return Fail(other.error().message);
     }
-    return DrawComparison(std::move(*other), std::move(*profile), picture);
+    return DrawComparison(*other, *profile, picture);
   }
   if (!profile->tree) {
     picture.note =
         "a stats file has no stacks: they are inferred from callers and their shares, and it does "
         "not tell running from waiting";
   }
-  return WriteFlameGraph(TreeOf(std::move(*profile)), picture);
+  return WriteFlameGraph(TreeOf(*profile), picture);
 }
 
 void RunFlame(const FlameOptions& options, const GlobalOptions& global) {

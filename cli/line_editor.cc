@@ -27,13 +27,16 @@ struct LineEditor::Terminal {
     if (!path.empty()) {
       history(lines, &event, H_LOAD, path.c_str());
     }
+    // Callbacks go through C's "...": they must be function pointers there, hence the +.
     el_set(edit, EL_CLIENTDATA, this);
-    el_set(edit, EL_PROMPT, [](EditLine* self) { return Of(self)->prompt.data(); });
+    el_set(
+        edit, EL_PROMPT, +[](EditLine* self) { return Of(self)->prompt.data(); });
     el_set(edit, EL_SIGNAL, 1);  // a signal finds the terminal as it was
     el_set(edit, EL_EDITOR, "emacs");
     el_set(edit, EL_HIST, history, lines);
-    el_set(edit, EL_ADDFN, "pinfo-complete", "complete a word",
-           [](EditLine* self, int) -> unsigned char { return Of(self)->CompleteWord(); });
+    el_set(
+        edit, EL_ADDFN, "pinfo-complete", "complete a word",
+        +[](EditLine* self, int) -> unsigned char { return Of(self)->CompleteWord(); });
     el_set(edit, EL_BIND, "^I", "pinfo-complete", nullptr);
     el_source(edit, nullptr);  // ~/.editrc
   }

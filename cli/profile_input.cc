@@ -117,15 +117,15 @@ Result<LoadedProfile> LoadFile(const std::string& path, FunctionOrder order) {
   return loaded;
 }
 
-void AddTo(LoadedProfile& sum, LoadedProfile profile) {
-  sum.graph = MergeCallGraphs(sum.graph, profile.graph);
+void AddTo(LoadedProfile& sum, const LoadedProfile& profile) {
   if (sum.tree && profile.tree) {
     sum.tree->Merge(*profile.tree);
   } else if (sum.tree || profile.tree) {  // of what has no tree, the likely one
-    CallTree tree = TreeOf(std::move(sum));
-    tree.Merge(TreeOf(std::move(profile)));
+    CallTree tree = TreeOf(sum);
+    tree.Merge(TreeOf(profile));
     sum.tree = std::move(tree);
   }
+  sum.graph = MergeCallGraphs(sum.graph, profile.graph);
   sum.title += ", " + profile.title;
   sum.sources.insert(sum.sources.end(), profile.sources.begin(), profile.sources.end());
   sum.requests = sum.requests != 0 && profile.requests != 0 ? sum.requests + profile.requests : 0;
@@ -153,7 +153,7 @@ Result<LoadedProfile> LoadInputs(const GlobalOptions& global,
       return profile;
     }
     if (sum) {
-      AddTo(*sum, std::move(*profile));
+      AddTo(*sum, *profile);
     } else {
       sum = std::move(*profile);
     }
@@ -252,8 +252,8 @@ Result<LoadedProfile> LoadProfile(const GlobalOptions& global, const ProfileInpu
   return is_pool ? LoadPool(global, input) : LoadInputs(global, input.inputs, input.order);
 }
 
-CallTree TreeOf(LoadedProfile profile) {
-  return profile.tree ? std::move(*profile.tree) : InferCallTree(profile.graph);
+CallTree TreeOf(const LoadedProfile& profile) {
+  return profile.tree ? *profile.tree : InferCallTree(profile.graph);
 }
 
 CallGraph GraphForDisplay(CallGraph graph) {

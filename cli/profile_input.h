@@ -50,7 +50,7 @@ struct LoadedProfile {
 Result<LoadedProfile> LoadProfile(const GlobalOptions& global, const ProfileInput& input);
 
 // Its tree, or the one that its calls suggest.
-CallTree TreeOf(LoadedProfile profile);
+CallTree TreeOf(const LoadedProfile& profile);
 
 // For tables and pictures: frames that stand for time no stack was taken of are no samples, while a
 // pstats file needs one call for each.

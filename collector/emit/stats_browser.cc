@@ -128,14 +128,7 @@ std::string StatsBrowser::Run(const std::string& command, const std::string& arg
     return fmt::format("*** Unknown syntax: {}\n", line);
   }
   if (known->takes_restrictions) {
-    return Print(argument, command == "stats" ? [](const StatsBrowser& browser,
-                                                   const StatsTableOptions& options) {
-      return FormatStatsTable(browser.stats_->graph, options, browser.stats_->sources);
-    } : command == "callers" ? [](const StatsBrowser& browser, const StatsTableOptions& options) {
-      return FormatCallers(browser.stats_->graph, options);
-    } : [](const StatsBrowser& browser, const StatsTableOptions& options) {
-      return FormatCallees(browser.stats_->graph, options);
-    });
+    return Print(command, argument);
   }
   if (!stats_) {
     return kNoStats;
@@ -157,7 +150,7 @@ std::string StatsBrowser::Run(const std::string& command, const std::string& arg
 }
 
 // As pstats takes them: a whole number, a fraction, else a regular expression.
-std::string StatsBrowser::Print(const std::string& argument, Format format) const {
+std::string StatsBrowser::Print(const std::string& command, const std::string& argument) const {
   StatsTableOptions options = {.sort = sort_, .reverse = reverse_, .restrictions = {}};
   std::string text;
   for (const std::string& word : Words(argument)) {
@@ -180,7 +173,14 @@ std::string StatsBrowser::Print(const std::string& argument, Format format) cons
       options.restrictions.emplace_back(word);
     }
   }
-  return text + (stats_ ? format(*this, options) : kNoStats);
+  if (!stats_) {
+    return text + kNoStats;
+  }
+  if (command == "stats") {
+    return text + FormatStatsTable(stats_->graph, options, stats_->sources);
+  }
+  return text + (command == "callers" ? FormatCallers(stats_->graph, options)
+                                      : FormatCallees(stats_->graph, options));
 }
 
 std::string StatsBrowser::Read(const std::string& name) {

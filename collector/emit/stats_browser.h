@@ -38,9 +38,8 @@ class StatsBrowser {
   [[nodiscard]] static std::vector<std::string> Completions(std::string_view line);
 
  private:
-  using Format = std::string (*)(const StatsBrowser&, const StatsTableOptions&);
   std::string Run(const std::string& command, const std::string& argument, const std::string& line);
-  std::string Print(const std::string& argument, Format format) const;
+  [[nodiscard]] std::string Print(const std::string& command, const std::string& argument) const;
   std::string Read(const std::string& name);
   std::string Add(const std::string& name);
   std::string Sort(const std::string& keys);

@@ -15,17 +15,17 @@ std::string StatusOf(const RequestRow& row) {
 }
 
 // Both kinds of samples are recorded at their end. An on-CPU sample stands for the time since the
-// sample before it on its thread, at most its period.
+// sample or wait before it on its thread, at most its period.
 void ClipSamples(Timeline& timeline) {
-  std::map<uint32_t, int64_t> on_cpu_until;
+  std::map<uint32_t, int64_t> known_until;
   for (TimelineSample& sample : timeline.samples) {
     sample.end_ns = std::clamp<int64_t>(sample.end_ns, 0, timeline.latency_ns);
     sample.begin_ns = std::clamp<int64_t>(sample.begin_ns, 0, sample.end_ns);
+    int64_t& until = known_until[sample.tid];
     if (sample.kind == TimeKind::kOnCpu) {
-      int64_t& until = on_cpu_until[sample.tid];
       sample.begin_ns = std::clamp(sample.begin_ns, std::min(until, sample.end_ns), sample.end_ns);
-      until = sample.end_ns;
     }
+    until = sample.end_ns;
   }
 }
 
