@@ -228,7 +228,8 @@ TEST_F(AgainstPython, TheBrowserAnswersAsPythonsDoes) {
   browser.Start(first_, {.graph = Read(first_), .sources = {"TIME    " + first_}});
   for (size_t at = 0; !browser.done();) {
     const size_t end = commands.find('\n', at);
-    text += browser.prompt() + browser.Execute(commands.substr(at, end - at));
+    text += browser.prompt();  // before Execute, which may change it
+    text += browser.Execute(commands.substr(at, end - at));
     at = end + 1;
   }
   text += "Goodbye.\n";
