@@ -105,6 +105,9 @@ void PrintSummary(const PipelineSummary& summary, const GlobalOptions& global) {
   for (const std::string& note : summary.notes) {
     Tell("pinfo: {}\n", note);
   }
+  for (const std::string& line : summary.accumulation_messages) {
+    Tell("pinfo: {}\n", line);
+  }
   if (!summary.stats_file_error.empty()) {
     Tell("pinfo: {}\n", summary.stats_file_error);
   }
@@ -145,6 +148,8 @@ void AddCaptureOptions(CLI::App& command, CaptureOptions& options, bool with_rec
       ->capture_default_str();
   command.add_option("--dump-dir", options.dump_dir,
                      "Where stats files go (default: stats beside the database)");
+  command.add_flag("--no-accumulate", options.no_accumulate,
+                   "No stats files that add up by route and over all (DIR/accumulated)");
   command.add_flag("--native", options.native,
                    "Keep the interpreter's and its libraries' own functions in stacks of Python");
   command
@@ -209,6 +214,8 @@ Result<PreparedCapture> PrepareCapture(const CaptureOptions& options, const Glob
   pipeline.turns = !options.no_turns;
   pipeline.max_routes = options.max_routes;
   pipeline.route_patterns = std::move(*patterns);
+  // A replayed recording has been added when it was made.
+  pipeline.accumulate = live && !options.no_accumulate;
   pipeline.native_python = options.native;
   pipeline.profiles_per_second = options.profile_rate;
   pipeline.rows_per_second = options.row_rate;

@@ -33,6 +33,7 @@ struct CaptureOptions {
   std::vector<std::string> route_patterns;
   size_t max_routes = 200;
   bool no_turns = false;
+  bool no_accumulate = false;
   bool native = false;
   bool exact = false;
 };

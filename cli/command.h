@@ -49,7 +49,10 @@ void RegisterStatus(CLI::App& app, const GlobalOptions& global);
 void RegisterRequests(CLI::App& app, const GlobalOptions& global);
 void RegisterShow(CLI::App& app, const GlobalOptions& global);
 void RegisterStats(CLI::App& app, const GlobalOptions& global);
+void RegisterBrowse(CLI::App& app, const GlobalOptions& global);
 void RegisterGraph(CLI::App& app, const GlobalOptions& global);
+void RegisterFlame(CLI::App& app, const GlobalOptions& global);
+void RegisterExport(CLI::App& app, const GlobalOptions& global);
 void RegisterReport(CLI::App& app, const GlobalOptions& global);
 void RegisterDoctor(CLI::App& app, const GlobalOptions& global);
 

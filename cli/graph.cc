@@ -14,6 +14,7 @@
 #include "cli/profile_input.h"
 #include "cli/request_json.h"
 #include "collector/emit/dot.h"
+#include "collector/emit/dot_compare.h"
 #include "collector/emit/file_io.h"
 #include "collector/emit/graphviz.h"
 #include "collector/emit/pstats_reader.h"
@@ -31,7 +32,10 @@ struct GraphOptions {
   std::string type;
   std::string theme = "color";
   std::vector<std::string> labels;
+  std::string compare;
+  bool no_legend = false;
   DotOptions dot;
+  DotComparisonOptions comparison;
 };
 
 std::optional<Picture> ParsePicture(const std::string& type) {
@@ -44,12 +48,15 @@ std::optional<Picture> ParsePicture(const std::string& type) {
   return type == "png" ? std::optional(Picture::kPng) : std::nullopt;
 }
 
-Result<std::string> Draw(const CallGraph& graph, const DotOptions& options, Picture picture) {
-  Result<std::string> dot = WriteDot(graph, options);
+Result<std::string> Render(Result<std::string> dot, Picture picture) {
   if (!dot || picture == Picture::kDot) {
     return dot;
   }
   return RenderDot(*dot, picture == Picture::kSvg ? GraphFormat::kSvg : GraphFormat::kPng);
+}
+
+Result<std::string> Draw(const CallGraph& graph, const DotOptions& options, Picture picture) {
+  return Render(WriteDot(graph, options), picture);
 }
 
 Status DrawFile(const fs::path& stats_file, const fs::path& picture_file, const DotOptions& options,
@@ -132,6 +139,18 @@ Result<Picture> PictureOf(const GraphOptions& options) {
   return ParsePicture(type).value_or(Picture::kDot);
 }
 
+Result<std::string> DrawComparison(const CallGraph& graph, const GraphOptions& options,
+                                   Picture picture, const GlobalOptions& global) {
+  ProfileInput input;
+  input.inputs = {options.compare};
+  Result<LoadedProfile> other = LoadProfile(global, input);
+  if (!other) {
+    return Fail(other.error().message);
+  }
+  const CallGraph second = GraphForDisplay(std::move(other->graph));
+  return Render(WriteDotComparison(graph, second, options.dot, options.comparison), picture);
+}
+
 void DrawProfile(const GraphOptions& options, const GlobalOptions& global) {
   const Result<Picture> picture = PictureOf(options);
   if (!picture) {
@@ -139,16 +158,19 @@ void DrawProfile(const GraphOptions& options, const GlobalOptions& global) {
     SetExit(kExitUsage);
     return;
   }
-  const Result<CallGraph> graph = LoadProfile(global, options.input);
-  if (!graph) {
-    ReportError(graph.error().message);
+  Result<LoadedProfile> profile = LoadProfile(global, options.input);
+  if (!profile) {
+    ReportError(profile.error().message);
     return;
   }
-  if (graph->functions.empty()) {
+  const CallGraph graph = GraphForDisplay(std::move(profile->graph));
+  if (graph.functions.empty()) {
     ReportError("no data yet: there is nothing to draw");
     return;
   }
-  const Result<std::string> drawn = Draw(*graph, options.dot, *picture);
+  const Result<std::string> drawn = options.compare.empty()
+                                        ? Draw(graph, options.dot, *picture)
+                                        : DrawComparison(graph, options, *picture, global);
   if (!drawn) {
     ReportError(drawn.error().message);
     return;
@@ -165,6 +187,7 @@ void DrawProfile(const GraphOptions& options, const GlobalOptions& global) {
 }
 
 void RunGraph(GraphOptions& options, const GlobalOptions& global) {
+  options.dot.legend = !options.no_legend;
   options.dot.theme = ParseDotTheme(options.theme).value_or(DotTheme::kColor);
   if (!options.labels.empty()) {
     options.dot.labels.clear();
@@ -221,6 +244,25 @@ void AddDotOptions(CLI::App& command, GraphOptions& options) {
   command.add_flag("-s,--strip", options.dot.strip,
                    "C++ names without parameters, const and template arguments");
   command.add_flag("-w,--wrap", options.dot.wrap, "Break long names into lines");
+  command.add_flag("--no-legend", options.no_legend,
+                   "No table of kinds of time and no borders in their colours");
+  DotComparisonOptions& comparison = options.comparison;
+  command.add_option("--compare", options.compare,
+                     "Show by how much each function's share is larger or smaller in this one: a "
+                     "request id, a file or all");
+  command
+      .add_option("--compare-tolerance", comparison.tolerance,
+                  "Percentage points; what differs by less counts as the same")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  auto* slower = command.add_flag("--compare-only-slower", comparison.only_slower,
+                                  "Mark only functions that are slower in the other");
+  command
+      .add_flag("--compare-only-faster", comparison.only_faster,
+                "Mark only functions that are faster in the other")
+      ->excludes(slower);
+  command.add_flag("--compare-color-by-difference,--compare-colour-by-difference",
+                   comparison.color_by_difference, "Colour by how much a function differs");
 }
 
 }  // namespace

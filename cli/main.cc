@@ -60,7 +60,10 @@ int main(int argc, char** argv) {
   RegisterRequests(app, global);
   RegisterShow(app, global);
   RegisterStats(app, global);
+  RegisterBrowse(app, global);
   RegisterGraph(app, global);
+  RegisterFlame(app, global);
+  RegisterExport(app, global);
   RegisterReport(app, global);
   RegisterDoctor(app, global);
   try {

@@ -21,9 +21,29 @@ struct StatsOptions {
   std::vector<std::string> limits;
   bool reverse = false;
   bool strip_directories = false;
+  bool callers = false;
+  bool callees = false;
 };
 
+using Json = nlohmann::ordered_json;
+
 constexpr int64_t kDefaultLimit = 30;
+
+Json JsonOfCalls(const CallGraph& graph, CallGraph::FunctionIndex function, bool callers) {
+  Json calls = Json::array();
+  for (const CallGraph::Edge& edge : graph.edges) {
+    if ((callers ? edge.callee : edge.caller) == function) {
+      const Function& other = graph.functions[callers ? edge.caller : edge.callee].function;
+      calls.push_back({{"function", other.name},
+                       {"file", other.file},
+                       {"line", other.line},
+                       {graph.calls_are_samples ? "samples" : "calls", edge.calls},
+                       {"self_ns", edge.self_ns},
+                       {"total_ns", edge.total_ns}});
+    }
+  }
+  return calls;
+}
 
 Result<StatsTableOptions> TableOptions(const StatsOptions& options, bool json) {
   StatsTableOptions table;
@@ -46,11 +66,12 @@ Result<StatsTableOptions> TableOptions(const StatsOptions& options, bool json) {
   return table;
 }
 
-std::string JsonLine(const CallGraph::FunctionCost& cost, bool calls_are_samples) {
-  nlohmann::ordered_json line = {{"function", cost.function.name}, {"file", cost.function.file},
-                                 {"module", cost.function.module}, {"line", cost.function.line},
-                                 {"self_ns", cost.self_ns},        {"total_ns", cost.total_ns}};
-  if (calls_are_samples) {
+Json JsonOf(const CallGraph& graph, CallGraph::FunctionIndex index, const StatsOptions& options) {
+  const CallGraph::FunctionCost& cost = graph.functions[index];
+  Json line = {{"function", cost.function.name}, {"file", cost.function.file},
+               {"module", cost.function.module}, {"line", cost.function.line},
+               {"self_ns", cost.self_ns},        {"total_ns", cost.total_ns}};
+  if (graph.calls_are_samples) {
     line["samples"] = cost.calls;
   } else {
     line["calls"] = cost.calls;
@@ -63,19 +84,32 @@ std::string JsonLine(const CallGraph::FunctionCost& cost, bool calls_are_samples
       line[fmt::format("total_{}_ns", TimeKindKey(kind))] = cost.total_by_kind[index];
     }
   }
-  return line.dump() + '\n';
+  if (options.callers || options.callees) {
+    line[options.callers ? "callers" : "callees"] = JsonOfCalls(graph, index, options.callers);
+  }
+  return line;
 }
 
-Result<std::string> FormatJson(const CallGraph& graph, const StatsTableOptions& table) {
+Result<std::string> FormatJson(const CallGraph& graph, const StatsTableOptions& table,
+                               const StatsOptions& options) {
   const Result<std::vector<CallGraph::FunctionIndex>> lines = SelectFunctions(graph, table);
   if (!lines) {
     return Fail(lines.error().message);
   }
   std::string text;
   for (const CallGraph::FunctionIndex line : *lines) {
-    text += JsonLine(graph.functions[line], graph.calls_are_samples);
+    text +=
+        JsonOf(graph, line, options).dump(-1, ' ', false, Json::error_handler_t::replace) + '\n';
   }
   return text;
+}
+
+Result<std::string> Format(const CallGraph& graph, const StatsTableOptions& table,
+                           const StatsOptions& options, const std::vector<std::string>& sources) {
+  if (options.callers) {
+    return FormatCallers(graph, table);
+  }
+  return options.callees ? FormatCallees(graph, table) : FormatStatsTable(graph, table, sources);
 }
 
 void RunStats(const StatsOptions& options, const GlobalOptions& global) {
@@ -85,20 +119,21 @@ void RunStats(const StatsOptions& options, const GlobalOptions& global) {
     SetExit(kExitUsage);
     return;
   }
-  Result<CallGraph> graph = LoadProfile(global, options.input);
-  if (!graph) {
-    ReportError(graph.error().message);
+  Result<LoadedProfile> profile = LoadProfile(global, options.input);
+  if (!profile) {
+    ReportError(profile.error().message);
     return;
   }
-  if (graph->functions.empty()) {
+  CallGraph graph = GraphForDisplay(std::move(profile->graph));
+  if (graph.functions.empty()) {
     PrintAll(global.json ? "" : "No data yet.\n");
     return;
   }
   if (options.strip_directories) {
-    graph = StripDirectories(*graph);
+    graph = StripDirectories(graph);
   }
-  const Result<std::string> text =
-      global.json ? FormatJson(*graph, *table) : FormatStatsTable(*graph, *table);
+  const Result<std::string> text = global.json ? FormatJson(graph, *table, options)
+                                               : Format(graph, *table, options, profile->sources);
   if (!text) {
     ReportError(text.error().message);
     return;
@@ -113,6 +148,7 @@ void RegisterStats(CLI::App& app, const GlobalOptions& global) {
   CLI::App* command = app.add_subcommand(
       "stats",
       "The functions of a request, a route, stats files or everything, as pstats lists them");
+  options->input.order = FunctionOrder::kKeys;
   AddProfileInputOptions(*command, options->input);
   command
       ->add_option("--sort", options->sort,
@@ -125,6 +161,10 @@ void RegisterStats(CLI::App& app, const GlobalOptions& global) {
                    "apply in turn (30 where none is given)")
       ->allow_extra_args(false);
   command->add_flag("--reverse", options->reverse, "The other way round");
+  auto* callers = command->add_flag("--callers", options->callers,
+                                    "Who called each of the functions, instead of the table");
+  command->add_flag("--callees", options->callees, "Whom each of the functions called")
+      ->excludes(callers);
   command->add_flag("--strip-dirs", options->strip_directories, "File names without directories");
   command->callback([options, &global] { RunStats(*options, global); });
 }

@@ -2,18 +2,16 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <utility>
 
 #include <fmt/format.h>
 
+#include "collector/emit/dot_legend.h"
 #include "collector/emit/dot_name.h"
+#include "collector/emit/dot_text.h"
 
 namespace pinfo {
 namespace {
-
-constexpr std::string_view kTimes = "\xC3\x97";  // U+00D7, the multiplication sign
-constexpr std::string_view kFont = "Arial";
 
 constexpr std::array<std::pair<std::string_view, NodeLabel>, 4> kNodeLabels = {{
     {"self-time", NodeLabel::kSelfTime},
@@ -21,54 +19,6 @@ constexpr std::array<std::pair<std::string_view, NodeLabel>, 4> kNodeLabels = {{
     {"total-time", NodeLabel::kTotalTime},
     {"total-time-percentage", NodeLabel::kTotalTimePercentage},
 }};
-
-// DOT takes letters and digits bare unless they are a keyword; all else needs quotes.
-bool IsBareId(std::string_view text) {
-  static constexpr std::array<std::string_view, 6> kKeywords = {"node",    "edge",     "graph",
-                                                                "digraph", "subgraph", "strict"};
-  std::string lower;
-  for (const char c : text) {
-    if (std::isalnum(static_cast<unsigned char>(c)) == 0) {
-      return false;
-    }
-    lower += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  }
-  return !text.empty() && !text.starts_with("0x") &&
-         std::find(kKeywords.begin(), kKeywords.end(), lower) == kKeywords.end();
-}
-
-std::string Id(std::string_view text) {
-  if (IsBareId(text)) {
-    return std::string(text);
-  }
-  std::string quoted = "\"";
-  for (const char c : text) {
-    switch (c) {
-      case '\\':
-        quoted += "\\\\";
-        break;
-      case '\n':
-        quoted += "\\n";
-        break;
-      case '\t':
-        quoted += "\\t";
-        break;
-      case '"':
-        quoted += "\\\"";
-        break;
-      default:
-        quoted += c;
-    }
-  }
-  return quoted + '"';
-}
-
-std::string Percentage(double share) { return fmt::format("{:.2f}%", share * 100); }
-
-// gprof2dot's %.7g.
-std::string Seconds(int64_t ns) { return fmt::format("{:.7g}", static_cast<double>(ns) / 1e9); }
-
-std::string Calls(int64_t calls) { return fmt::format("{}{}", calls, kTimes); }
 
 class DotWriter {
  public:
@@ -80,7 +30,7 @@ class DotWriter {
     for (const SelectedFunction& function : selection.functions) {
       largest_self = std::max(largest_self, function.self_share);
     }
-    WriteHead();
+    dot_ = DotHead(options_.theme, style_, "shape=box, ");
     auto edge = selection.edges.begin();
     for (const SelectedFunction& function : selection.functions) {
       WriteNode(function, NodeWeight(function, largest_self));
@@ -88,22 +38,13 @@ class DotWriter {
         WriteEdge(*edge);
       }
     }
+    if (options_.legend) {
+      dot_ += DotLegend(graph_);
+    }
     return std::move(dot_) + "}\n";
   }
 
  private:
-  void WriteHead() {
-    // Without a tooltip of its own an unnamed graph has Graphviz's internal name for one.
-    dot_ = fmt::format(
-        "digraph {{\n"
-        "\ttooltip=\" \"\n"
-        "\tgraph [fontname={0}, nodesep=0.125, ranksep=0.25];\n"
-        "\tnode [fontcolor={1}, fontname={0}, height=0, shape=box, style={2}, width=0];\n"
-        "\tedge [fontname={0}];\n",
-        kFont, options_.theme == DotTheme::kPrint ? "black" : "white",
-        style_.filled ? "filled" : "solid");
-  }
-
   [[nodiscard]] double NodeWeight(const SelectedFunction& function, double largest_self) const {
     if (!options_.color_by_self_time || largest_self == 0) {
       return function.total_share;
@@ -113,54 +54,41 @@ class DotWriter {
 
   void WriteNode(const SelectedFunction& function, double weight) {
     const std::string color = Color(weight);
-    dot_ +=
-        fmt::format("\t{} [color={}, fontcolor={}, fontsize=\"{:.2f}\", label={}, tooltip={}];\n",
-                    function.function, Id(color), Id(style_.filled ? "#ffffff" : color),
-                    ThemeFontSize(style_, weight), Id(NodeText(function)),
-                    Id(SourceName(graph_.functions[function.function].function)));
+    const CallGraph::FunctionCost& cost = graph_.functions[function.function];
+    const std::optional<TimeKind> kind =
+        options_.legend && style_.filled ? MainKindOfTime(cost) : std::nullopt;
+    // The fill says how much; with a legend the border says of what kind.
+    const std::string colors =
+        kind ? fmt::format("color={}, fillcolor={}", DotId(TimeKindColor(*kind)), DotId(color))
+             : fmt::format("color={}", DotId(color));
+    dot_ += fmt::format("\t{} [{}, fontcolor={}, fontsize=\"{:.2f}\", label={}, {}tooltip={}];\n",
+                        function.function, colors, DotId(style_.filled ? "#ffffff" : color),
+                        ThemeFontSize(style_, weight), DotId(NodeText(function)),
+                        kind ? "penwidth=3, " : "", DotId(SourceName(cost.function)));
   }
 
   [[nodiscard]] std::string NodeText(const SelectedFunction& function) const {
     const CallGraph::FunctionCost& cost = graph_.functions[function.function];
-    std::string name = GraphNodeName(cost.function);
-    if (options_.strip) {
-      name = StripSignature(std::move(name));
-    }
-    name = ShortenName(std::move(name));
-    std::string text = options_.wrap ? WrapName(name) : name;
+    std::string text = DotNodeName(cost.function, options_);
     for (const NodeLabel label : options_.labels) {
-      text += '\n';
-      switch (label) {
-        case NodeLabel::kSelfTime:
-          text += fmt::format("({})", Seconds(cost.self_ns));
-          break;
-        case NodeLabel::kSelfTimePercentage:
-          text += fmt::format("({})", Percentage(function.self_share));
-          break;
-        case NodeLabel::kTotalTime:
-          text += Seconds(cost.total_ns);
-          break;
-        case NodeLabel::kTotalTimePercentage:
-          text += Percentage(function.total_share);
-          break;
-      }
+      text += '\n' + DotNodeLabel(label, cost, function);
     }
     if (options_.show_samples && graph_.calls_are_samples) {
-      text += '\n' + Calls(cost.calls);
+      text += '\n' + DotCalls(cost.calls);
     }
-    return text + '\n' + Calls(cost.calls);
+    return text + '\n' + DotCalls(cost.calls);
   }
 
   void WriteEdge(const SelectedEdge& edge) {
     const double weight = edge.total_share;
-    const std::string color = Id(Color(weight));
+    const std::string color = DotId(Color(weight));
     const double pen_width = ThemePenWidth(style_, weight);
     dot_ += fmt::format(
         "\t{} -> {} [arrowsize=\"{:.2f}\", color={}, fontcolor={}, fontsize=\"{:.2f}\", label={}, "
         "labeldistance=\"{:.2f}\", penwidth=\"{:.2f}\"];\n",
         edge.caller, edge.callee, ThemeArrowSize(style_, weight), color, color,
-        ThemeFontSize(style_, weight), Id(Percentage(weight) + '\n' + Calls(edge.calls)), pen_width,
-        pen_width);
+        ThemeFontSize(style_, weight), DotId(DotPercentage(weight) + '\n' + DotCalls(edge.calls)),
+        pen_width, pen_width);
   }
 
   [[nodiscard]] std::string Color(double weight) const {
@@ -190,6 +118,30 @@ std::vector<std::string> NodeLabelNames() {
     names.emplace_back(name);
   }
   return names;
+}
+
+std::string DotNodeLabel(NodeLabel label, const CallGraph::FunctionCost& cost,
+                         const SelectedFunction& function) {
+  switch (label) {
+    case NodeLabel::kSelfTime:
+      return fmt::format("({})", DotSeconds(cost.self_ns));
+    case NodeLabel::kSelfTimePercentage:
+      return fmt::format("({})", DotPercentage(function.self_share));
+    case NodeLabel::kTotalTime:
+      return DotSeconds(cost.total_ns);
+    case NodeLabel::kTotalTimePercentage:
+      return DotPercentage(function.total_share);
+  }
+  return "";
+}
+
+std::string DotNodeName(const Function& function, const DotOptions& options) {
+  std::string name = GraphNodeName(function);
+  if (options.strip) {
+    name = StripSignature(std::move(name));
+  }
+  name = ShortenName(std::move(name));
+  return options.wrap ? WrapName(name) : name;
 }
 
 Result<std::string> WriteDot(const CallGraph& graph, const DotOptions& options) {

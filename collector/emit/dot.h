@@ -35,9 +35,17 @@ struct DotOptions {
   bool show_samples = false;  // a line of its own, in sampled profiles only
   bool strip = false;         // C++: names without parameters, const and template arguments
   bool wrap = false;          // names broken into lines of 32 characters at white space
+  // Beside the graph a table of the kinds of time, and each node's border in the colour of the kind
+  // that its own time is most of. Nothing where the kinds are not known, as in stats files.
+  bool legend = false;
 };
 
 // A digraph in UTF-8. Fails only where options.selection names a root or leaf that is not there.
 Result<std::string> WriteDot(const CallGraph& graph, const DotOptions& options);
+
+// One line of a node's label, and its name as the options want it: for other writers of graphs.
+std::string DotNodeLabel(NodeLabel label, const CallGraph::FunctionCost& cost,
+                         const SelectedFunction& function);
+std::string DotNodeName(const Function& function, const DotOptions& options);
 
 }  // namespace pinfo

@@ -53,13 +53,20 @@ class PstatsDecoder {
   // while references let a small one name the same callers for every function.
   explicit PstatsDecoder(size_t file_bytes) : callers_left_(file_bytes) {}
 
-  Result<CallGraph> Decode(const MarshalValue& top) {
+  Result<CallGraph> Decode(const MarshalValue& top, FunctionOrder order) {
     const auto* dict = std::get_if<MarshalValue::Dict>(&top.value);
     if (dict == nullptr) {
       return Fail("not a stats file: no dict at its start");
     }
     if (dict->empty()) {
       return Fail("the profile is empty");
+    }
+    for (const auto& [key, value] : *dict) {
+      if (order == FunctionOrder::kKeys) {
+        if (const auto function = DecodeKey(*key); !function) {
+          return Fail(function.error().message);
+        }
+      }
     }
     for (const auto& [key, value] : *dict) {
       if (const Status status = DecodeFunction(*key, *value); !status) {
@@ -173,12 +180,12 @@ class PstatsDecoder {
 
 }  // namespace
 
-Result<CallGraph> DecodePstats(std::string_view bytes) {
+Result<CallGraph> DecodePstats(std::string_view bytes, FunctionOrder order) {
   const Result<MarshalValue::Pointer> top = ParseMarshal(bytes);
   if (!top) {
     return Fail(fmt::format("not a stats file: {}", top.error().message));
   }
-  return PstatsDecoder(bytes.size()).Decode(**top);
+  return PstatsDecoder(bytes.size()).Decode(**top, order);
 }
 
 Result<CallGraph> ReadStatsFile(const std::string& path) {

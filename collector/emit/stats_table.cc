@@ -1,89 +1,20 @@
 #include "collector/emit/stats_table.h"
 
 #include <algorithm>
-#include <array>
 #include <charconv>
-#include <memory>
 #include <numeric>
 #include <optional>
+#include <tuple>
 #include <utility>
 
 #include <fmt/format.h>
-#include <regex.h>
+
+#include "collector/emit/regular_expression.h"
 
 namespace pinfo {
 namespace {
 
 using FunctionIndex = CallGraph::FunctionIndex;
-
-struct SortKeyName {
-  std::string_view name;
-  StatsSortKey key;
-};
-
-constexpr std::array<SortKeyName, 13> kSortKeyNames = {{
-    {"calls", StatsSortKey::kCalls},
-    {"ncalls", StatsSortKey::kCalls},
-    {"cumtime", StatsSortKey::kTotalTime},
-    {"cumulative", StatsSortKey::kTotalTime},
-    {"filename", StatsSortKey::kFile},
-    {"line", StatsSortKey::kLine},
-    {"module", StatsSortKey::kFile},
-    {"name", StatsSortKey::kName},
-    {"nfl", StatsSortKey::kNameFileLine},
-    {"pcalls", StatsSortKey::kPrimitiveCalls},
-    {"stdname", StatsSortKey::kStandardName},
-    {"time", StatsSortKey::kSelfTime},
-    {"tottime", StatsSortKey::kSelfTime},
-}};
-
-std::string_view Description(StatsSortKey key) {
-  switch (key) {
-    case StatsSortKey::kCalls:
-      return "call count";
-    case StatsSortKey::kPrimitiveCalls:
-      return "primitive call count";
-    case StatsSortKey::kSelfTime:
-      return "internal time";
-    case StatsSortKey::kTotalTime:
-      return "cumulative time";
-    case StatsSortKey::kFile:
-      return "file name";
-    case StatsSortKey::kLine:
-      return "line number";
-    case StatsSortKey::kName:
-      return "function name";
-    case StatsSortKey::kNameFileLine:
-      return "name/file/line";
-    case StatsSortKey::kStandardName:
-      return "standard name";
-  }
-  return "";
-}
-
-Result<StatsSortKey> ParseSortKey(std::string_view text) {
-  std::optional<StatsSortKey> found;
-  bool ambiguous = false;
-  for (const SortKeyName& known : kSortKeyNames) {
-    if (known.name == text) {
-      return known.key;
-    }
-    if (known.name.starts_with(text)) {
-      ambiguous = ambiguous || (found && *found != known.key);
-      found = known.key;
-    }
-  }
-  if (found && !ambiguous) {
-    return *found;
-  }
-  std::string names;
-  for (const SortKeyName& known : kSortKeyNames) {
-    names += names.empty() ? "" : ", ";
-    names += known.name;
-  }
-  return Fail(fmt::format("sort key '{}' is {}; there are: {}", text,
-                          found ? "ambiguous" : "unknown", names));
-}
 
 // Less than 0 where a comes before b.
 int Compare(const CallGraph::FunctionCost& a, const CallGraph::FunctionCost& b, StatsSortKey key) {
@@ -119,51 +50,180 @@ int Compare(const CallGraph::FunctionCost& a, const CallGraph::FunctionCost& b, 
   return 0;
 }
 
-struct FreeRegex {
-  void operator()(regex_t* regex) const {
-    ::regfree(regex);
-    delete regex;
+// Python's repr of a str: its quotes are single unless the text has such and no double ones.
+std::string PythonRepr(const std::string& text) {
+  const bool is_double =
+      text.find('\'') != std::string::npos && text.find('"') == std::string::npos;
+  const char quote = is_double ? '"' : '\'';
+  std::string repr(1, quote);
+  for (const char c : text) {
+    if (c == quote || c == '\\') {
+      repr += '\\';
+    }
+    if (c == '\n' || c == '\t' || c == '\r') {
+      repr += c == '\n' ? "\\n" : c == '\t' ? "\\t" : "\\r";
+    } else {
+      repr += c;
+    }
   }
-};
-using RegexPointer = std::unique_ptr<regex_t, FreeRegex>;
-
-// POSIX regular expressions, not std::regex: that one throws, and overflows the stack on names of
-// the length C++ templates have.
-Result<RegexPointer> CompileRegex(const std::string& pattern) {
-  auto regex = std::make_unique<regex_t>();
-  const int error = ::regcomp(regex.get(), pattern.c_str(), REG_EXTENDED | REG_NOSUB);
-  if (error != 0) {
-    std::array<char, 128> reason{};
-    ::regerror(error, regex.get(), reason.data(), reason.size());
-    return Fail(fmt::format("'{}' is no regular expression: {}", pattern, reason.data()));
-  }
-  return RegexPointer(regex.release());
+  return repr + quote;
 }
 
-struct Restrict {
-  const CallGraph& graph;
-  std::vector<FunctionIndex>& lines;
+std::string PythonRepr(double number) {
+  std::string text = fmt::format("{}", number);
+  return text.find_first_of(".en") == std::string::npos ? text + ".0" : text;
+}
+
+std::string PythonRepr(int64_t number) { return std::to_string(number); }
+
+// A list of functions and what pstats says above it of how it came about.
+struct Listing {
+  std::vector<FunctionIndex> lines;
+  std::string message;
+};
+
+class Restrict {
+ public:
+  Restrict(const CallGraph& graph, std::vector<FunctionIndex>& lines)
+      : graph_(graph), lines_(lines) {}
 
   Status operator()(int64_t limit) const {
-    lines.resize(std::min(lines.size(), static_cast<size_t>(limit)));
+    lines_.resize(std::min(lines_.size(), static_cast<size_t>(limit)));
     return {};
   }
   Status operator()(double share) const {
-    lines.resize(static_cast<size_t>(static_cast<double>(lines.size()) * share + 0.5));
+    lines_.resize(static_cast<size_t>(static_cast<double>(lines_.size()) * share + 0.5));
     return {};
   }
   Status operator()(const std::string& pattern) const {
-    const Result<RegexPointer> regex = CompileRegex(pattern);
-    if (!regex) {
-      return Fail(regex.error().message);
+    const Result<RegularExpression> expression = RegularExpression::Compile(pattern);
+    if (!expression) {
+      return Fail(expression.error().message);
     }
-    std::erase_if(lines, [&](FunctionIndex line) {
-      const std::string name = StandardName(graph.functions[line].function);
-      return ::regexec(regex->get(), name.c_str(), 0, nullptr, 0) != 0;
+    std::erase_if(lines_, [&](FunctionIndex line) {
+      return !expression->Matches(StandardName(graph_.functions[line].function));
     });
     return {};
   }
+
+ private:
+  const CallGraph& graph_;
+  std::vector<FunctionIndex>& lines_;
 };
+
+std::vector<FunctionIndex> Sorted(const CallGraph& graph, const StatsTableOptions& options) {
+  std::vector<FunctionIndex> lines(graph.functions.size());
+  std::iota(lines.begin(), lines.end(), FunctionIndex{0});
+  if (options.sort.empty()) {
+    return lines;
+  }
+  std::stable_sort(lines.begin(), lines.end(), [&](FunctionIndex a, FunctionIndex b) {
+    for (const StatsSortKey key : options.sort) {
+      if (const int order = Compare(graph.functions[a], graph.functions[b], key); order != 0) {
+        return order < 0;
+      }
+    }
+    return false;
+  });
+  if (options.reverse) {
+    std::reverse(lines.begin(), lines.end());
+  }
+  return lines;
+}
+
+Listing List(const CallGraph& graph, const StatsTableOptions& options) {
+  Listing listing = {.lines = Sorted(graph, options), .message = ""};
+  for (const StatsSortKey key : options.sort) {
+    listing.message += listing.message.empty() ? "   Ordered by: " : ", ";
+    listing.message += StatsSortKeyDescription(key);
+  }
+  listing.message += options.sort.empty() ? "   Random listing order was used\n" : "\n";
+  for (const StatsRestriction& restriction : options.restrictions) {
+    const size_t before = listing.lines.size();
+    const Status status = std::visit(Restrict(graph, listing.lines), restriction);
+    const std::string repr =
+        std::visit([](const auto& value) { return PythonRepr(value); }, restriction);
+    if (!status) {
+      listing.message += fmt::format("   <Invalid regular expression {}>\n", repr);
+    }
+    if (listing.lines.size() != before) {
+      listing.message += fmt::format("   List reduced from {} to {} due to restriction <{}>\n",
+                                     before, listing.lines.size(), repr);
+    }
+  }
+  return listing;
+}
+
+// Characters, as Python counts them. REQUIRES: valid UTF-8, as everything in a CallGraph is.
+size_t CharacterCount(const std::string& text) {
+  return static_cast<size_t>(std::count_if(text.begin(), text.end(), [](char c) {
+    return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
+  }));
+}
+
+std::string PadRight(const std::string& text, size_t width) {
+  const size_t characters = CharacterCount(text);
+  return text + std::string(width > characters ? width - characters : 0, ' ');
+}
+
+// One end of an edge: who called, or who was called.
+struct Call {
+  FunctionIndex other = 0;
+  const CallGraph::Edge* edge = nullptr;
+};
+
+std::string FormatCalls(const CallGraph& graph, std::vector<Call> calls, size_t name_width) {
+  if (calls.empty()) {
+    return "\n";
+  }
+  std::sort(calls.begin(), calls.end(), [&graph](const Call& a, const Call& b) {
+    const Function& f = graph.functions[a.other].function;
+    const Function& g = graph.functions[b.other].function;
+    return std::tuple(SourceName(f), f.line, std::string_view(f.name)) <
+           std::tuple(SourceName(g), g.line, std::string_view(g.name));
+  });
+  std::string text;
+  for (size_t i = 0; i < calls.size(); ++i) {
+    const CallGraph::Edge& edge = *calls[i].edge;
+    const std::string counts = edge.calls == edge.primitive_calls
+                                   ? fmt::format("{}", edge.calls)
+                                   : fmt::format("{}/{}", edge.calls, edge.primitive_calls);
+    text +=
+        fmt::format("{}{:>{}} {:8.3f} {:8.3f}  {}\n", std::string(i == 0 ? 0 : name_width + 1, ' '),
+                    counts, i == 0 ? 7 : 9, static_cast<double>(edge.self_ns) / 1e9,
+                    static_cast<double>(edge.total_ns) / 1e9,
+                    StandardName(graph.functions[calls[i].other].function));
+  }
+  return text;
+}
+
+std::string FormatCallTable(const CallGraph& graph, const StatsTableOptions& options,
+                            bool callers) {
+  const Listing listing = List(graph, options);
+  if (listing.lines.empty()) {
+    return "";
+  }
+  std::vector<std::vector<Call>> calls(graph.functions.size());
+  for (const CallGraph::Edge& edge : graph.edges) {
+    calls[callers ? edge.callee : edge.caller].push_back(
+        {.other = callers ? edge.caller : edge.callee, .edge = &edge});
+  }
+  size_t width = 0;
+  for (const FunctionIndex line : listing.lines) {
+    width = std::max(width, CharacterCount(StandardName(graph.functions[line].function)));
+  }
+  width += 2;
+  std::string table = listing.message + '\n' + PadRight("Function ", width) +
+                      (callers ? "was called by..." : "called...") + '\n';
+  if (!graph.edges.empty()) {
+    table += std::string(width, ' ') + "    ncalls  tottime  cumtime\n";
+  }
+  for (const FunctionIndex line : listing.lines) {
+    table += PadRight(StandardName(graph.functions[line].function), width) +
+             (callers ? "<- " : "-> ") + FormatCalls(graph, calls[line], width);
+  }
+  return table + "\n\n";
+}
 
 std::string PerCall(int64_t ns, int64_t calls) {
   return calls == 0
@@ -204,6 +264,54 @@ std::string FormatHeading(const CallGraph& graph) {
 
 }  // namespace
 
+std::string_view StatsSortKeyDescription(StatsSortKey key) {
+  switch (key) {
+    case StatsSortKey::kCalls:
+      return "call count";
+    case StatsSortKey::kPrimitiveCalls:
+      return "primitive call count";
+    case StatsSortKey::kSelfTime:
+      return "internal time";
+    case StatsSortKey::kTotalTime:
+      return "cumulative time";
+    case StatsSortKey::kFile:
+      return "file name";
+    case StatsSortKey::kLine:
+      return "line number";
+    case StatsSortKey::kName:
+      return "function name";
+    case StatsSortKey::kNameFileLine:
+      return "name/file/line";
+    case StatsSortKey::kStandardName:
+      return "standard name";
+  }
+  return "";
+}
+
+Result<StatsSortKey> ParseSortKey(std::string_view text) {
+  std::optional<StatsSortKey> found;
+  bool ambiguous = false;
+  for (const auto& [name, key] : kStatsSortKeyNames) {
+    if (name == text) {
+      return key;
+    }
+    if (name.starts_with(text)) {
+      ambiguous = ambiguous || (found && *found != key);
+      found = key;
+    }
+  }
+  if (found && !ambiguous) {
+    return *found;
+  }
+  std::string names;
+  for (const auto& [name, key] : kStatsSortKeyNames) {
+    names += names.empty() ? "" : ", ";
+    names += name;
+  }
+  return Fail(fmt::format("sort key '{}' is {}; there are: {}", text,
+                          found ? "ambiguous" : "unknown", names));
+}
+
 Result<std::vector<StatsSortKey>> ParseSortKeys(std::string_view text) {
   std::vector<StatsSortKey> keys;
   while (true) {
@@ -238,8 +346,8 @@ Result<StatsRestriction> ParseRestriction(const std::string& text) {
                     "expression",
                     text));
   }
-  if (const Result<RegexPointer> regex = CompileRegex(text); !regex) {
-    return Fail(regex.error().message);
+  if (const auto expression = RegularExpression::Compile(text); !expression) {
+    return Fail(expression.error().message);
   }
   return text;
 }
@@ -258,46 +366,41 @@ std::string StandardName(const Function& function) {
 
 Result<std::vector<FunctionIndex>> SelectFunctions(const CallGraph& graph,
                                                    const StatsTableOptions& options) {
-  std::vector<FunctionIndex> lines(graph.functions.size());
-  std::iota(lines.begin(), lines.end(), FunctionIndex{0});
-  std::stable_sort(lines.begin(), lines.end(), [&](FunctionIndex a, FunctionIndex b) {
-    for (const StatsSortKey key : options.sort) {
-      if (const int order = Compare(graph.functions[a], graph.functions[b], key); order != 0) {
-        return order < 0;
-      }
-    }
-    return false;
-  });
-  if (options.reverse) {
-    std::reverse(lines.begin(), lines.end());
-  }
+  std::vector<FunctionIndex> lines = Sorted(graph, options);
   for (const StatsRestriction& restriction : options.restrictions) {
-    if (const Status status = std::visit(Restrict{graph, lines}, restriction); !status) {
+    if (const Status status = std::visit(Restrict(graph, lines), restriction); !status) {
       return Fail(status.error().message);
     }
   }
   return lines;
 }
 
-Result<std::string> FormatStatsTable(const CallGraph& graph, const StatsTableOptions& options) {
-  const Result<std::vector<FunctionIndex>> lines = SelectFunctions(graph, options);
-  if (!lines) {
-    return Fail(lines.error().message);
+std::string FormatStatsTable(const CallGraph& graph, const StatsTableOptions& options,
+                             const std::vector<std::string>& sources) {
+  std::string table;
+  for (const std::string& source : sources) {
+    table += source + '\n';
   }
-  std::string table = FormatHeading(graph) + "   Ordered by: ";
-  for (size_t i = 0; i < options.sort.size(); ++i) {
-    table += i == 0 ? "" : ", ";
-    table += Description(options.sort[i]);
+  table += sources.empty() ? "" : "\n";
+  table += FormatHeading(graph);
+  const Listing listing = List(graph, options);
+  if (listing.lines.empty()) {
+    return table;
   }
-  table += '\n';
-  if (lines->size() < graph.functions.size()) {
-    table += fmt::format("   {} of {} functions shown\n", lines->size(), graph.functions.size());
-  }
-  table += "\n   ncalls  tottime  percall  cumtime  percall filename:lineno(function)\n";
-  for (const FunctionIndex line : *lines) {
+  table += listing.message +
+           "\n   ncalls  tottime  percall  cumtime  percall filename:lineno(function)\n";
+  for (const FunctionIndex line : listing.lines) {
     table += FormatLine(graph.functions[line]);
   }
-  return table;
+  return table + "\n\n";
+}
+
+std::string FormatCallers(const CallGraph& graph, const StatsTableOptions& options) {
+  return FormatCallTable(graph, options, true);
+}
+
+std::string FormatCallees(const CallGraph& graph, const StatsTableOptions& options) {
+  return FormatCallTable(graph, options, false);
 }
 
 }  // namespace pinfo

@@ -1,10 +1,13 @@
-// The table of `python -m pstats`: one line a function, sorted and restricted as its users know it.
+// The tables of `python -m pstats`: functions sorted and restricted as its users know it, with who
+// called them and whom they called. Where calls are exact the text is pstats' to the byte.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -25,19 +28,38 @@ enum class StatsSortKey : uint8_t {
   kStandardName,
 };
 
-// pstats' names (calls, ncalls, cumtime, cumulative, filename, line, module, name, nfl, pcalls,
-// stdname, time, tottime) and prefixes that mean one thing only; several with commas between.
+// pstats' names and what they stand for, in its order.
+inline constexpr std::array<std::pair<std::string_view, StatsSortKey>, 13> kStatsSortKeyNames = {{
+    {"calls", StatsSortKey::kCalls},
+    {"ncalls", StatsSortKey::kCalls},
+    {"cumtime", StatsSortKey::kTotalTime},
+    {"cumulative", StatsSortKey::kTotalTime},
+    {"filename", StatsSortKey::kFile},
+    {"line", StatsSortKey::kLine},
+    {"module", StatsSortKey::kFile},
+    {"name", StatsSortKey::kName},
+    {"nfl", StatsSortKey::kNameFileLine},
+    {"pcalls", StatsSortKey::kPrimitiveCalls},
+    {"stdname", StatsSortKey::kStandardName},
+    {"time", StatsSortKey::kSelfTime},
+    {"tottime", StatsSortKey::kSelfTime},
+}};
+std::string_view StatsSortKeyDescription(StatsSortKey key);  // "cumulative time"
+
+// One of those names or a prefix that means one thing only.
+Result<StatsSortKey> ParseSortKey(std::string_view text);
+// Several with commas between.
 Result<std::vector<StatsSortKey>> ParseSortKeys(std::string_view text);
 
-// At most so many lines; that share of the lines (0 to 1); the lines that match a POSIX extended
-// regular expression. In that order of what a text is tried as.
+// At most so many lines; that share of the lines (0 to 1); the lines that match a regular
+// expression (Perl's, which is nearly Python's). In that order of what a text is tried as.
 using StatsRestriction = std::variant<int64_t, double, std::string>;
 Result<StatsRestriction> ParseRestriction(const std::string& text);
 
 struct StatsTableOptions {
-  std::vector<StatsSortKey> sort = {StatsSortKey::kTotalTime};
-  bool reverse = false;
-  std::vector<StatsRestriction> restrictions;  // applied one after the other
+  std::vector<StatsSortKey> sort = {StatsSortKey::kTotalTime};  // empty: the graph's order
+  bool reverse = false;                                         // only where there is a sort
+  std::vector<StatsRestriction> restrictions;                   // applied one after the other
 };
 
 // "file:line(name)", and names alone for what is in no file.
@@ -48,7 +70,12 @@ std::string StandardName(const Function& function);
 Result<std::vector<CallGraph::FunctionIndex>> SelectFunctions(const CallGraph& graph,
                                                               const StatsTableOptions& options);
 
-// The table with its heading. Where calls are samples it says so.
-Result<std::string> FormatStatsTable(const CallGraph& graph, const StatsTableOptions& options);
+// The tables, from pstats' first heading to its last empty lines. sources: the lines that say what
+// the profile is of. Where calls are samples the table says so. A malformed regular expression
+// restricts nothing and is said, as in pstats.
+std::string FormatStatsTable(const CallGraph& graph, const StatsTableOptions& options,
+                             const std::vector<std::string>& sources);
+std::string FormatCallers(const CallGraph& graph, const StatsTableOptions& options);
+std::string FormatCallees(const CallGraph& graph, const StatsTableOptions& options);
 
 }  // namespace pinfo

@@ -2,14 +2,17 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <filesystem>
 #include <system_error>
+#include <thread>
 #include <utility>
 #include <vector>
 
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "collector/emit/accumulated_stats.h"
 #include "collector/pipeline/batch_writer.h"
 #include "collector/pipeline/capture_thread.h"
 #include "collector/pipeline/exact_book.h"
@@ -40,6 +43,7 @@ constexpr int64_t kRetainNs = int64_t{60} * 1'000'000'000;
 // An exact profile comes when its thread turns to something else.
 constexpr int64_t kExactWaitNs = 1'000'000'000;
 constexpr size_t kNotesMax = 20;
+constexpr int64_t kAccumulationNs = 1'000'000'000;
 constexpr int64_t kRetryNs = 1'000'000'000;
 // A request that goes on for longer loses the samples of its first part to "unattributed".
 constexpr int64_t kSamplesWaitNs = int64_t{300} * 1'000'000'000;
@@ -61,6 +65,7 @@ class Pipeline {
                  source.origin().boot_id == LiveOrigin().boot_id),
         processes_(modules_, source.origin(), source.mode()),
         writer_(store, processes_),
+        accumulated_(options.dump_dir),
         stacks_(options.native_python),
         assembler_({.turns = options.turns},
                    [this](ServedRequest request) { OnServed(std::move(request)); }),
@@ -97,6 +102,8 @@ class Pipeline {
   CallGraph ProfileOf(const Candidate& candidate);
   Status StoreBatch(bool all = false);
   void Upkeep(int64_t now_ns);
+  void Accumulate(int64_t now_ns);
+  void FinishAccumulation();
   void MeasureOwnCost();
 
   const PipelineOptions& options_;
@@ -104,6 +111,9 @@ class Pipeline {
   ModuleCache modules_;
   ProcessTable processes_;
   BatchWriter writer_;
+  AccumulatedStats accumulated_;
+  int64_t next_accumulation_ns_ = 0;
+  Status last_accumulation_;
   StackResolver stacks_;
   SampleBook samples_;
   ExactBook exact_;
@@ -350,7 +360,11 @@ Status Pipeline::DecideCandidates(bool all) {
     if (decisions[i].profile) {
       ++profiled;
       if (!options_.dump_dir.empty()) {
-        Result<std::string> path = WriteRequestStats(options_.dump_dir, entry.row, ProfileOf(decided[i]));
+        const CallGraph graph = ProfileOf(decided[i]);
+        if (options_.accumulate) {
+          accumulated_.Add(entry.row.site, entry.row.route, graph);
+        }
+        Result<std::string> path = WriteRequestStats(options_.dump_dir, entry.row, graph);
         if (path) {
           entry.row.stats_file = *path;
         } else if (summary_.stats_file_error.empty()) {
@@ -388,6 +402,31 @@ Status Pipeline::StoreBatch(bool all) {
   }
   last_store_error_ = status;
   return status;
+}
+
+// Files grow with the number of functions ever seen: merging them takes at most a fiftieth of the
+// time, however large they are.
+void Pipeline::Accumulate(int64_t now_ns) {
+  last_accumulation_ = accumulated_.Flush();
+  const int64_t end_ns = MonotonicNs();
+  next_accumulation_ns_ = end_ns + std::max(kAccumulationNs, 50 * (end_ns - now_ns));
+}
+
+void Pipeline::FinishAccumulation() {
+  const int64_t give_up_ns = MonotonicNs() + 2 * kAccumulationNs;
+  while (!accumulated_.empty() && MonotonicNs() < give_up_ns) {
+    last_accumulation_ = accumulated_.Flush();
+    if (!last_accumulation_) {  // another pinfo holds the lock, for milliseconds
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+  }
+  summary_.accumulation_messages = accumulated_.messages();
+  if (!accumulated_.empty()) {
+    summary_.accumulation_messages.push_back(
+        "the last profiles are not in the accumulated stats "
+        "files: " +
+        last_accumulation_.error().message);
+  }
 }
 
 // Once a minute, after everything gathered has been stored: gives up samples whose request never
@@ -434,6 +473,9 @@ PipelineSummary Pipeline::Run(ChunkQueue& queue) {
       stored = queue.closed() || StoreBatch().has_value();
       next_batch_ns = MonotonicNs() + (stored ? kBatchNs : kRetryNs);
     }
+    if (now_ns >= next_accumulation_ns_) {
+      Accumulate(now_ns);
+    }
     if (now_ns >= next_retain_ns && stored) {
       Upkeep(now_ns);
       next_retain_ns = now_ns + kRetainNs;
@@ -449,6 +491,7 @@ PipelineSummary Pipeline::Run(ChunkQueue& queue) {
   if (summary_.status) {
     summary_.status = queue.status();
   }
+  FinishAccumulation();
   summary_.rows_not_stored += writer_.rows_given_up() +
                               static_cast<int64_t>(writer_.pending_requests() + candidates_.size());
   return std::move(summary_);

@@ -22,8 +22,9 @@
 namespace pinfo {
 
 struct PipelineOptions {
-  std::string command;   // as the user gave it, for the session's row
-  std::string dump_dir;  // where stats files go; empty: none are written
+  std::string command;      // as the user gave it, for the session's row
+  std::string dump_dir;     // where stats files go; empty: none are written
+  bool accumulate = false;  // also the ones that add up by route and over all
   // Whether a request is to be profiled; nullptr: every one.
   std::function<bool(const ServedRequest&)> wants_profile;
   double profiles_per_second = 20;  // beyond it the slowest are taken, the rest is counted
@@ -49,6 +50,7 @@ struct PipelineSummary {
   int64_t rows_not_stored = 0;   // requests the database refused for too long, or at the end
   std::vector<std::string> notes;  // sentences on what could not be seen, each once
   std::string stats_file_error;  // the first stats file that could not be written, and why
+  std::vector<std::string> accumulation_messages;  // what happened to the accumulated ones
   Status status;  // why not everything seen was captured or stored; the figures hold all the same
 };
 

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "collector/base/result.h"
+#include "collector/profile/timeline.h"
 #include "collector/store/rows.h"
 #include "collector/views/profile.h"
 
@@ -22,8 +23,8 @@ enum class RequestOrder : uint8_t { kNewest, kOldest, kSlowest, kOnCpu, kBlocked
 
 struct RequestFilter {
   std::optional<std::string> site = std::nullopt;
-  std::optional<std::string> route = std::nullopt;  // exact, or a glob where it holds * or ?
-  std::optional<std::string> method = std::nullopt;    // ASCII case does not matter
+  std::optional<std::string> route = std::nullopt;   // exact, or a glob where it holds * or ?
+  std::optional<std::string> method = std::nullopt;  // ASCII case does not matter
   std::optional<Pid> pid = std::nullopt;
   std::optional<int32_t> status = std::nullopt;        // exact
   std::optional<int32_t> status_class = std::nullopt;  // 5 for 5xx
@@ -34,6 +35,15 @@ struct RequestFilter {
   bool failed = false;  // 5xx or aborted
   RequestOrder order = RequestOrder::kNewest;
   std::optional<int64_t> limit = std::nullopt;
+};
+
+// Which requests a profile is of; nullopt: any. Texts are exact.
+struct ProfileFilter {
+  std::optional<std::string> site = std::nullopt;
+  std::optional<std::string> route = std::nullopt;
+  std::optional<Pid> pid = std::nullopt;
+  std::optional<int64_t> since_wall_ns = std::nullopt;
+  std::optional<int64_t> until_wall_ns = std::nullopt;
 };
 
 // Exact over everything counted (MinuteRow), not only over the rows kept.
@@ -112,6 +122,10 @@ class Reader {
   virtual Result<Profile> RouteProfile(const std::optional<std::string>& site,
                                        const std::string& route) = 0;
   virtual Result<Profile> WholeProfile() = 0;
+  // The same over the requests that began in a time or were served by a process.
+  virtual Result<Profile> PooledProfile(const ProfileFilter& filter) = 0;
+  // Fails where there is no such request.
+  virtual Result<Timeline> RequestTimeline(RequestId id) = 0;
 };
 
 }  // namespace pinfo

@@ -4,104 +4,10 @@
 #include <fmt/format.h>
 
 #include "collector/store/reader_queries.h"
+#include "collector/store/stack_loader.h"
 
 namespace pinfo::sqlite {
 namespace {
-
-// Builds the stacks of one profile out of the trie. Nodes and frames are read once each.
-class StackLoader {
- public:
-  explicit StackLoader(ProfileBuilder& builder) : builder_(builder) {}
-
-  Status Prepare(Database& database) {
-    return database.Prepare(
-        {{&node_, "SELECT parent_id, frame_id FROM stack WHERE id = ?1"},
-         {&frame_,
-          "SELECT function.name, file.path, module.path, function.line, frame.line"
-          " FROM frame"
-          " JOIN function ON function.id = frame.function_id"
-          " JOIN file ON file.id = function.file_id"
-          " JOIN file module ON module.id = function.module_id WHERE frame.id = ?1"}});
-  }
-
-  // The stack, outermost function first. A node that is missing or does not lead to the root (a
-  // damaged database) ends it: parents have lower ids than their children, so no cycle is followed.
-  Result<std::vector<CallTree::Frame>> Load(int64_t stack_id) {
-    std::vector<CallTree::Frame> frames;
-    int64_t at = stack_id;
-    while (at > 0) {
-      const Result<Node> node = LoadNode(at);
-      if (!node) {
-        return tl::unexpected(node.error());
-      }
-      if (node->parent < 0 || node->parent >= at) {
-        break;
-      }
-      frames.push_back(node->frame);
-      at = node->parent;
-    }
-    std::reverse(frames.begin(), frames.end());
-    return frames;
-  }
-
- private:
-  struct Node {
-    int64_t parent = -1;
-    CallTree::Frame frame;
-  };
-
-  Result<Node> LoadNode(int64_t id) {
-    if (const auto it = nodes_.find(id); it != nodes_.end()) {
-      return it->second;
-    }
-    node_.Bind(id);
-    const Result<bool> row = node_.Step();
-    if (!row) {
-      return tl::unexpected(row.error());
-    }
-    Node node;
-    if (*row) {
-      node.parent = node_.Int(0);
-      const int64_t frame_id = node_.Int(1);
-      node_.Reset();
-      const Result<CallTree::Frame> frame = LoadFrame(frame_id);
-      if (!frame) {
-        return tl::unexpected(frame.error());
-      }
-      node.frame = *frame;
-    }
-    return nodes_[id] = node;
-  }
-
-  Result<CallTree::Frame> LoadFrame(int64_t id) {
-    if (const auto it = frames_.find(id); it != frames_.end()) {
-      return it->second;
-    }
-    frame_.Bind(id);
-    const Result<bool> row = frame_.Step();
-    if (!row) {
-      return tl::unexpected(row.error());
-    }
-    FrameRow frame;
-    if (*row) {
-      frame.function = frame_.Text(0);
-      frame.file = frame_.Text(1);
-      frame.module = frame_.Text(2);
-      frame.function_line = static_cast<int32_t>(frame_.Int(3));
-      frame.line = static_cast<int32_t>(frame_.Int(4));
-      frame_.Reset();
-    } else {
-      frame.function = kUnattributedFrame;
-    }
-    return frames_[id] = builder_.AddFrame(frame);
-  }
-
-  ProfileBuilder& builder_;
-  Statement node_;
-  Statement frame_;
-  std::unordered_map<int64_t, Node> nodes_;
-  std::unordered_map<int64_t, CallTree::Frame> frames_;
-};
 
 // What is known of where a request's time went decides how its samples count. Rows that know the
 // same parts are summed up; the number is that of kKnownParts' bits.
@@ -122,15 +28,13 @@ class PooledProfile {
  public:
   explicit PooledProfile(Database& database) : database_(database), stacks_(builder_) {}
 
-  // routes: a condition on route_id, with ?1 and ?2 for site and route.
-  Result<Profile> Load(std::string_view routes, const std::optional<std::string>& site,
-                       const std::string& route) {
+  Result<Profile> Load(const ProfileFilter& filter) {
     Status status = stacks_.Prepare(database_);
     if (status) {
-      status = LoadTimes(routes, site, route);
+      status = LoadTimes(filter);
     }
     if (status) {
-      status = LoadSamples(routes, site, route);
+      status = LoadSamples(filter);
     }
     if (!status) {
       return tl::unexpected(status.error());
@@ -142,44 +46,58 @@ class PooledProfile {
   }
 
  private:
-  Status LoadTimes(std::string_view routes, const std::optional<std::string>& site,
-                   const std::string& route) {
+  // The parameters are numbered: 1 site, 2 route, 3 since, 4 until, 5 pid. A route is looked for
+  // only where one is named, so that samples are found by their index on it.
+  static std::string_view Routes(const ProfileFilter& filter) {
+    if (!filter.site && !filter.route) {
+      return "route_id IS NOT NULL AND ?1 IS NULL AND ?2 IS NULL";
+    }
+    return "route_id IN (SELECT id FROM route WHERE (?2 IS NULL OR name = ?2) AND"
+           " (?1 IS NULL OR site_id = (SELECT id FROM site WHERE name = ?1)))";
+  }
+
+  template <typename Visit>
+  Status ForEachRowOf(const ProfileFilter& filter, const std::string& sql, Visit visit) {
+    const auto pid = filter.pid ? std::optional<int64_t>(filter.pid->value) : std::nullopt;
+    return ForEachRow(database_, sql, visit, filter.site, filter.route, filter.since_wall_ns,
+                      filter.until_wall_ns, pid);
+  }
+
+  Status LoadTimes(const ProfileFilter& filter) {
     const std::string sql = fmt::format(
         "SELECT {} AS known, count(*), sum(max(r.latency_ns, 0)), sum(r.on_cpu_ns),"
         " sum(r.blocked_ns), sum(r.runqueue_ns), sum(r.waiting_ns)"
-        " FROM request r WHERE r.{} GROUP BY known",
-        kKnownPartsOf, routes);
-    return ForEachRow(
-        database_, sql,
-        [this](const Statement& row) {
-          SummedTimes& group = groups_.at(static_cast<size_t>(row.Int(0)));
-          group.requests = row.Int(1);
-          group.times = {.latency_ns = row.Int(2),
-                         .on_cpu_ns = row.OptionalInt(3),
-                         .blocked_ns = row.OptionalInt(4),
-                         .runqueue_ns = row.OptionalInt(5),
-                         .waiting_ns = row.OptionalInt(6)};
-          return true;
-        },
-        site, route);
+        " FROM request r WHERE r.{} AND (?3 IS NULL OR r.start_wall_ns >= ?3)"
+        " AND (?4 IS NULL OR r.start_wall_ns < ?4) AND (?5 IS NULL OR r.pid = ?5) GROUP BY known",
+        kKnownPartsOf, Routes(filter));
+    return ForEachRowOf(filter, sql, [this](const Statement& row) {
+      SummedTimes& group = groups_.at(static_cast<size_t>(row.Int(0)));
+      group.requests = row.Int(1);
+      group.times = {.latency_ns = row.Int(2),
+                     .on_cpu_ns = row.OptionalInt(3),
+                     .blocked_ns = row.OptionalInt(4),
+                     .runqueue_ns = row.OptionalInt(5),
+                     .waiting_ns = row.OptionalInt(6)};
+      return true;
+    });
   }
 
-  Status LoadSamples(std::string_view routes, const std::optional<std::string>& site,
-                     const std::string& route) {
+  // A sample belongs to the time its request began in, where that is known.
+  Status LoadSamples(const ProfileFilter& filter) {
     const std::string sql = fmt::format(
         "SELECT s.stack_id, s.kind, {} AS known, r.id IS NULL AS orphan, sum(s.weight),"
         " sum(s.duration_ns), count(*), sum(s.stack_end <> 0)"
         " FROM sample s LEFT JOIN request r ON r.id = s.request_id WHERE s.{}"
+        " AND (?3 IS NULL OR coalesce(r.start_wall_ns, s.wall_ns) >= ?3)"
+        " AND (?4 IS NULL OR coalesce(r.start_wall_ns, s.wall_ns) < ?4)"
+        " AND (?5 IS NULL OR s.process_id IN (SELECT id FROM process WHERE pid = ?5))"
         " GROUP BY s.stack_id, s.kind, known, orphan",
-        kKnownPartsOf, routes);
+        kKnownPartsOf, Routes(filter));
     Status stacks;
-    const Status status = ForEachRow(
-        database_, sql,
-        [&](const Statement& row) {
-          stacks = AddSamples(row);
-          return stacks.has_value();
-        },
-        site, route);
+    const Status status = ForEachRowOf(filter, sql, [&](const Statement& row) {
+      stacks = AddSamples(row);
+      return stacks.has_value();
+    });
     return status ? stacks : status;
   }
 
@@ -256,18 +174,8 @@ Result<Profile> LoadRequestProfile(Database& database, RequestId id) {
   return builder.Take();
 }
 
-Result<Profile> LoadRouteProfile(Database& database, const std::optional<std::string>& site,
-                                 const std::string& route) {
-  constexpr std::string_view kOneRoute =
-      "route_id IN (SELECT id FROM route WHERE name = ?2 AND"
-      " (?1 IS NULL OR site_id = (SELECT id FROM site WHERE name = ?1)))";
-  return PooledProfile(database).Load(kOneRoute, site, route);
-}
-
-Result<Profile> LoadWholeProfile(Database& database) {
-  // ?1 and ?2 are named so that one query's parameters fit both.
-  constexpr std::string_view kEveryRoute = "route_id IS NOT NULL AND ?1 IS NULL AND ?2 = ''";
-  return PooledProfile(database).Load(kEveryRoute, std::nullopt, "");
+Result<Profile> LoadPooledProfile(Database& database, const ProfileFilter& filter) {
+  return PooledProfile(database).Load(filter);
 }
 
 }  // namespace pinfo::sqlite

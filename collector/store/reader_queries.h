@@ -35,10 +35,8 @@ Result<std::vector<SessionRow>> LoadSessions(Database& database);
 // reader_profiles.cc. Request times and samples of many requests are summed up before they are
 // spread, so a profile of a million requests costs as much memory as its distinct stacks.
 Result<Profile> LoadRequestProfile(Database& database, RequestId id);
-// Over every request of the route (at every site where none is given), or of all routes.
-Result<Profile> LoadRouteProfile(Database& database, const std::optional<std::string>& site,
-                                 const std::string& route);
-Result<Profile> LoadWholeProfile(Database& database);
+Result<Profile> LoadPooledProfile(Database& database, const ProfileFilter& filter);
+Result<Timeline> LoadTimeline(Database& database, RequestId id);
 
 // Prepares sql and calls visit for each row until it returns false.
 template <typename Visit, typename... Values>

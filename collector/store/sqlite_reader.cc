@@ -41,9 +41,15 @@ class SqliteReader : public Reader {
   }
   Result<Profile> RouteProfile(const std::optional<std::string>& site,
                                const std::string& route) override {
-    return sqlite::LoadRouteProfile(database_, site, route);
+    return sqlite::LoadPooledProfile(database_, {.site = site, .route = route});
   }
-  Result<Profile> WholeProfile() override { return sqlite::LoadWholeProfile(database_); }
+  Result<Profile> WholeProfile() override { return sqlite::LoadPooledProfile(database_, {}); }
+  Result<Profile> PooledProfile(const ProfileFilter& filter) override {
+    return sqlite::LoadPooledProfile(database_, filter);
+  }
+  Result<Timeline> RequestTimeline(RequestId id) override {
+    return sqlite::LoadTimeline(database_, id);
+  }
 
  private:
   Database database_;

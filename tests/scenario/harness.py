@@ -177,13 +177,13 @@ class Context:
         return dict(os.environ, HOME=str(self.home), XDG_STATE_HOME=str(self.home),
                     XDG_CACHE_HOME=str(self.home), PINFO_PRELOAD=str(self.preload_path), TZ="UTC")
 
-    def pinfo(self, *words, uid="mode", status=0, database=None, seconds=60):
+    def pinfo(self, *words, uid="mode", status=0, database=None, seconds=60, input=None):
         """Runs pinfo to its end. status: what it must exit with; None for any."""
         uid = self.uid if uid == "mode" else uid
         command = [self.pinfo_path, "--db", database or self.database, *words]
         done = subprocess.run([str(word) for word in command], capture_output=True, text=True,
                               errors="replace", timeout=seconds, env=self.environment(),
-                              cwd=self.folder, **self.as_user(uid))
+                              cwd=self.folder, input=input, **self.as_user(uid))
         if status is not None:
             check(done.returncode == status,
                   f"pinfo {' '.join(map(str, words))} exited with {done.returncode}, expected "

@@ -36,7 +36,7 @@ def read_by_pstats(path, commands):
 @scenario()
 def stats_files(context):
     dump, rows = profiled(context)
-    names = sorted(path.name for path in dump.iterdir())
+    names = sorted(path.name for path in dump.glob("*.stats"))
     check_equal(len(names), len(rows), f"stats files in {names}")
     for row in rows:
         check(row["profiled"], f"request {row['id']} is profiled")
@@ -50,6 +50,14 @@ def stats_files(context):
               f"{seconds} s in the stats file, latency {row['latency_ns']} ns")
     merged = read_by_pstats(dump / names[0], f"add {dump / names[1]}\ncallers burn_alpha\nquit\n")
     check("burn_alpha" in merged, f"callers after merging two files:\n{merged}")
+    # What was accumulated is the sum of the requests, over all and for the one route.
+    total = sum(row["latency_ns"] for row in rows) / 1e9
+    accumulated = sorted((dump / "accumulated").glob("*.stats"))
+    check_equal(len(accumulated), 2, f"accumulated files {accumulated}")
+    for path in accumulated:
+        text = read_by_pstats(path, "stats 3\nquit\n")
+        seconds = float(re.search(r"in ([\d.]+) seconds", text).group(1))
+        check(abs(seconds - total) < 0.01, f"{seconds} s in {path}, latencies {total} s")
 
 
 @scenario()
@@ -66,6 +74,60 @@ def graphs(context):
                            timeout=30)
     check_equal(drawn.returncode, 0, f"exit status of dot: {drawn.stderr}")
     check("burn_alpha" in drawn.stdout, "burn_alpha is a node of the graph")
+
+
+@scenario()
+def shapes(context):
+    """Every shape of one request has the request's latency."""
+    _, rows = profiled(context, requests=2)
+    row = rows[0]
+    folder = context.subfolder("shapes")
+
+    def export(form, *words):
+        path = folder / f"profile.{form}"
+        context.pinfo("export", "--format", form, *words, "-o", path)
+        return path
+
+    folded = export("folded", row["id"]).read_text().splitlines()
+    check_equal(sum(int(line.rsplit(" ", 1)[1]) for line in folded), row["latency_ns"], "folded")
+    check(any("burn_alpha" in line for line in folded), "burn_alpha is in the folded stacks")
+    scope = json.loads(export("speedscope", row["id"]).read_text())
+    check_equal(sum(scope["profiles"][0]["weights"]), row["latency_ns"], "speedscope")
+    stats = read_by_pstats(export("pstats", row["id"]), "sort cumtime\nstats 20\nquit\n")
+    check("burn_alpha" in stats, f"functions in the exported stats file:\n{stats}")
+    pprof = export("pprof", row["id"])
+    again = context.pinfo("export", "--format", "folded", pprof).stdout.splitlines()
+    check_equal(sum(int(line.rsplit(" ", 1)[1]) for line in again), row["latency_ns"], "pprof")
+    trace = json.loads(export("chrome", row["id"]).read_text())["traceEvents"]
+    request = [event for event in trace if event.get("cat") == "request"]
+    check_equal([event["args"]["duration_ns"] for event in request], [row["latency_ns"]], "trace")
+    check(any(event.get("cat") == "stack" and "burn_alpha" in event["name"] for event in trace),
+          "burn_alpha is in the timeline")
+    route = export("folded", "--route", row["route"]).read_text().splitlines()
+    check_equal(sum(int(line.rsplit(" ", 1)[1]) for line in route),
+                sum(each["latency_ns"] for each in rows), "the route's total")
+    for words in ((row["id"],), (row["stats_file"],), (pprof,), (row["id"], "--diff", rows[1]["id"])):
+        path = folder / "flame.svg"
+        context.pinfo("flame", *words, "-o", path)
+        check("burn_alpha" in path.read_text(), f"burn_alpha is in the flame graph of {words}")
+    compared = context.pinfo("graph", row["id"], "--compare", rows[1]["id"]).stdout
+    check("burn_alpha" in compared, "burn_alpha is in the comparison")
+    context.pinfo("export", "--format", "chrome", pprof, status=1)
+    context.pinfo("export", row["id"], status=2)
+
+
+@scenario()
+def browser(context):
+    """The browser on a pipe, over requests, routes and files."""
+    _, rows = profiled(context, requests=2)
+    commands = f"sort cumtime\nstats 20\ncallers burn_alpha\nread {rows[1]['stats_file']}\nstats 5\n"
+    shown = context.pinfo("browse", rows[0]["id"], input=commands).stdout
+    check(shown.startswith("Welcome to the profile statistics browser.\n"), shown)
+    check("burn_alpha" in shown and "was called by..." in shown, f"pinfo browse:\n{shown}")
+    check(f"{rows[1]['stats_file']}% " in shown, "the prompt names the file that was read")
+    check(shown.endswith("\nGoodbye.\n"), "the end of input ends it")
+    callers = context.pinfo("stats", "--callers", "--limit", "burn_alpha").stdout
+    check("was called by..." in callers, f"pinfo stats --callers:\n{callers}")
 
 
 @scenario(seconds=120)

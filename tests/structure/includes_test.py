@@ -49,6 +49,9 @@ LIBRARIES = {
     re.compile(r"^libunwind.*\.h$"): ("collector/stack/", 1),
     re.compile(r"^sqlite3\.h$"): ("collector/store/", None),
     re.compile(r"^(graphviz/)?gvc\.h$"): ("collector/emit/", 1),
+    re.compile(r"\.pb\.h$"): ("collector/emit/", 1),
+    re.compile(r"^pcre2\.h$"): ("collector/emit/", 1),
+    re.compile(r"^histedit\.h$"): ("cli/", 1),
     re.compile(r"\.skel\.h$"): ("collector/source/bpf_", 1),
     re.compile(r"^Zydis/"): ("collector/tls/", 1),
 }

@@ -10,6 +10,7 @@
 #include "collector/emit/pstats_reader.h"
 #include "collector/emit/pstats_writer.h"
 #include "collector/emit/stats_table.h"
+#include "collector/profile/inferred_tree.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const auto graph =
@@ -25,7 +26,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   }
   pinfo::DotOptions options;
   options.strip = options.wrap = true;
-  if (!pinfo::WriteDot(*graph, options) || !pinfo::FormatStatsTable(*graph, {})) {
+  if (!pinfo::WriteDot(*graph, options) || pinfo::FormatStatsTable(*graph, {}, {}).empty() ||
+      pinfo::FormatCallers(*graph, {}).empty() || pinfo::InferCallTree(*graph).TotalNs() < 0) {
     std::abort();
   }
   return 0;

@@ -52,7 +52,7 @@ CommandResult RunPython(const std::string& script) {
   return RunCommand("/usr/bin/python3 " + file);
 }
 
-CallGraph SampleGraph() {
+CallTree SampleTree() {
   CallTree tree;
   const auto main = tree.AddFunction({.name = "main", .file = "/srv/app/main.cc", .line = 10});
   const auto parse = tree.AddFunction(
@@ -63,7 +63,9 @@ CallGraph SampleGraph() {
   tree.AddStack(std::vector{main, parse, parse}, TimeKind::kOnCpu, 30'000'000, 3);
   tree.AddStack(std::vector{main, read}, TimeKind::kBlocked, 60'000'000, 6);
   tree.AddStack(std::vector{waiting}, TimeKind::kWaiting, 100'000'000, 0);
-  return BuildCallGraph(tree);
+  return tree;
 }
+
+CallGraph SampleGraph() { return BuildCallGraph(SampleTree()); }
 
 }  // namespace pinfo::testing

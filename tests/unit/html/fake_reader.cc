@@ -52,6 +52,12 @@ Result<Profile> FakeReader::WholeProfile() {
   return Fail("the report asked for the whole profile");
 }
 
+Result<Profile> FakeReader::PooledProfile(const ProfileFilter& /*filter*/) {
+  return WholeProfile();
+}
+
+Result<Timeline> FakeReader::RequestTimeline(RequestId /*id*/) { return Timeline{}; }
+
 RequestRow MakeRequest(int64_t id, int64_t latency_ns) {
   RequestRow row;
   row.id = RequestId{id};

@@ -37,6 +37,8 @@ class FakeReader : public Reader {
   Result<Profile> RouteProfile(const std::optional<std::string>& site,
                                const std::string& route) override;
   Result<Profile> WholeProfile() override;
+  Result<Profile> PooledProfile(const ProfileFilter& filter) override;
+  Result<Timeline> RequestTimeline(RequestId id) override;
 };
 
 // A request that took latency_ns: 60% on CPU, 30% blocked, the rest waiting for a CPU.

@@ -194,9 +194,59 @@ TEST_F(ReaderTest, ProfilesAddUpToTheLatencies) {
     EXPECT_EQ(pooled->samples, 3);
   }
   EXPECT_EQ(reader->RouteProfile("elsewhere", "/list")->tree.TotalNs(), 0);
+  const RequestRow first = **reader->FindRequest({1});
+  const RequestRow second = **reader->FindRequest({2});
+  const auto total = [&](const ProfileFilter& filter) {
+    return reader->PooledProfile(filter)->tree.TotalNs();
+  };
+  EXPECT_EQ(total({.pid = first.pid}), 2'000'000);
+  EXPECT_EQ(total({.pid = Pid{first.pid.value + 1}}), 0);
+  EXPECT_EQ(total({.since_wall_ns = second.start_wall_ns}), 1'000'000);
+  EXPECT_EQ(total({.until_wall_ns = second.start_wall_ns}), 1'000'000);
+  EXPECT_EQ(total({.since_wall_ns = second.start_wall_ns + 1}), 0);
   EXPECT_THAT(MessageOf(reader->RequestProfile({3})), HasSubstr("no request 3"));
   EXPECT_EQ(reader->GetTotals()->samples, 5);
   EXPECT_EQ(reader->GetTotals()->samples_attributed, 4);
+}
+
+TEST_F(ReaderTest, ATimelineLiesWithinItsRequest) {
+  const std::unique_ptr<Store> store = OpenStore();
+  const RequestRow row = MakeRequest(1);
+  AddRequests(*store, {row});
+  ASSERT_TRUE(store->Begin());
+  SampleRow sample;
+  sample.process.value = 1;
+  sample.site = "shop.example";
+  sample.route = "/list";
+  sample.request = row.id;
+  sample.stack = store->InternStack(std::vector{MakeFrame("main", 1)}).value();
+  const auto add = [&](uint8_t kind, int64_t end_ns, int64_t duration_ns) {
+    sample.kind = kind;
+    sample.wall_ns = row.start_wall_ns + end_ns;
+    sample.duration_ns = duration_ns;
+    ASSERT_TRUE(store->AddSample(sample));
+  };
+  add(PINFO_SAMPLE_ON_CPU, 100'000, 10'000'000);  // its period began before the request
+  add(PINFO_SAMPLE_BLOCKED, 400'000, 250'000);
+  add(PINFO_SAMPLE_ON_CPU, 500'000, 10'000'000);
+  add(PINFO_SAMPLE_ON_CPU, 2'000'000, 10'000'000);  // recorded after its end
+  ASSERT_TRUE(store->Commit());
+
+  const Result<Timeline> timeline = OpenReader()->RequestTimeline(row.id);
+  ASSERT_EQ(MessageOf(timeline), "");
+  EXPECT_EQ(timeline->name, row.method + " " + row.target);
+  EXPECT_EQ(timeline->latency_ns, row.latency_ns);
+  std::vector<std::pair<int64_t, int64_t>> times;
+  for (const TimelineSample& each : timeline->samples) {
+    times.emplace_back(each.begin_ns, each.end_ns);
+    ASSERT_THAT(each.root_first, SizeIs(1));
+    EXPECT_EQ(timeline->tree.functions()[each.root_first[0].function].name, "main");
+  }
+  EXPECT_THAT(times,
+              ElementsAre(std::pair(0, 100'000), std::pair(150'000, 400'000),
+                          std::pair(400'000, 500'000), std::pair(500'000, row.latency_ns)));
+  EXPECT_EQ(timeline->samples[1].kind, TimeKind::kBlocked);
+  EXPECT_THAT(MessageOf(OpenReader()->RequestTimeline({7})), HasSubstr("no request 7"));
 }
 
 TEST_F(ReaderTest, AnEmptyDatabaseHasEmptyAnswers) {

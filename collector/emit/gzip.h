@@ -1,0 +1,17 @@
+// gzip (RFC 1952) by zlib.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+#include "collector/base/result.h"
+
+namespace pinfo {
+
+Result<std::string> Gzip(std::string_view bytes);
+
+// Fails on what is no gzip, is cut short, or unfolds to more than max_bytes.
+Result<std::string> Gunzip(std::string_view bytes, size_t max_bytes);
+
+}  // namespace pinfo
