@@ -76,9 +76,13 @@ BodyEnd LookForLastChunk(uint64_t size, std::string_view back) {
       break;
     }
   }
-  // Trailer fields longer than what was seen hide the last chunk.
-  const bool hidden = back.size() < size && IsTrailerSection(back);
-  return hidden ? BodyEnd::kUnknown : BodyEnd::kNotYet;
+  // The last chunk's line, or a part of it, may lie before what was seen: in an earlier send, or
+  // behind trailer fields longer than that.
+  std::string_view rest = back;
+  if (rest.starts_with(kLineEnd) || rest.starts_with('\n')) {
+    rest.remove_prefix(rest.front() == '\n' ? 1 : kLineEnd.size());
+  }
+  return IsTrailerSection(back) || IsTrailerSection(rest) ? BodyEnd::kUnknown : BodyEnd::kNotYet;
 }
 
 }  // namespace

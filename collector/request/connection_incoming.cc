@@ -45,9 +45,7 @@ void Connection::CarryOver(const TurnRecord& turn, bool only_body, bool continue
     if (continues && open_count() == 1 && (settled_responded_ || only_body)) {
       return;
     }
-    const bool end_is_likely = !unpaired_ && front().state == ResponseState::kChunked &&
-                               front().body_end == BodyEnd::kLooks;
-    if (open_count() == 1 || end_is_likely) {
+    if (open_count() == 1) {
       const bool owed = front().state == ResponseState::kNone ||
                         front().state == ResponseState::kInterim;
       const bool may_be_answered_here =

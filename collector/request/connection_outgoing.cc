@@ -165,7 +165,7 @@ Connection::Step Connection::ReadHead(OpenRequest& open, const TurnRecord& turn,
 // begins a response they are the only open request's; of several nobody can tell.
 Connection::Step Connection::PassUnseen(OpenRequest& open, const TurnRecord& turn) {
   const uint64_t next = turn.NextResponseAfter(out_at_);
-  if (open_count() > 1 || unseen_in_turn_ || next >= turn.bytes_out) {
+  if (open_count() > 1 || unseen_in_turn_ || turn.out_lost || next >= turn.bytes_out) {
     return TakeRest(open, turn);
   }
   Take(open, next - out_at_);
@@ -209,17 +209,11 @@ Connection::Step Connection::ReadChunks(OpenRequest& open, const TurnRecord& tur
     open.body_end = record->end_seen ? JudgeLastSend(record->last_sent, record->FrontOfLast(),
                                                      record->BackOfLast())
                                      : BodyEnd::kUnknown;
-    // Two things that would each be a rare chance: an end by its look, then the only other
-    // response's beginning.
-    const bool next_begins = open_count() == 2 && out_at_ < turn.bytes_out &&
-                             turn.OutAt(out_at_) != nullptr &&
-                             turn.OutAt(out_at_)->BeginsResponse();
-    if (open.body_end == BodyEnd::kEnded || (open.body_end == BodyEnd::kLooks && next_begins)) {
-      return Step::kDone;
-    }
-    // The send may hold this one's end and the next response.
-    if (open.body_end == BodyEnd::kNotYet && open_count() > 1) {
+    // Where other answers are due, what was not seen may hold this one's end and the next one.
+    if (open_count() > 1) {
       open.body_end = BodyEnd::kUnknown;
+    } else if (open.body_end == BodyEnd::kEnded) {
+      return Step::kDone;
     }
   }
   return Step::kWait;

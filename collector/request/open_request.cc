@@ -14,7 +14,10 @@ Outcome OfUnframed(const OpenRequest& open, EndCause cause, bool alone) {
   const bool readable = open.request.status != 0 || open.simple || !open.http;
   switch (cause) {
     case EndCause::kReset:
-      return alone && readable ? Outcome::kAborted : Outcome::kUnknown;
+      // All of it may have been there where nobody knows how long it is.
+      return alone && readable && (open.state == ResponseState::kUntilClose || !open.http)
+                 ? Outcome::kAborted
+                 : Outcome::kUnknown;
     case EndCause::kNextTurn:
     case EndCause::kIdle:
     case EndCause::kClosed:

@@ -75,7 +75,7 @@ TEST_F(RecordingTest, EveryTruncationGivesWhatCameBeforeItAndSaysSo) {
   for (auto size = whole - 1; size > 192; --size) {
     std::filesystem::resize_file(path_, size);
     const Collected collected = Replay();
-    if (size == 192 + 128) {  // between the two records: a clean end
+    if (size == 192 + 136) {  // between the two records: a clean end
       EXPECT_EQ(damage_, "");
       EXPECT_EQ(collected.types.size(), 1U);
       continue;
@@ -95,7 +95,7 @@ TEST_F(RecordingTest, WhatComesBehindADamagedRecordIsFoundAgain) {
     file.close();
     const Collected collected = Replay();
     EXPECT_THAT(collected.types, testing::ElementsAre(PINFO_RECORD_LOSS, PINFO_RECORD_CLOSE));
-    EXPECT_THAT(collected.losses, testing::ElementsAre(128U));
+    EXPECT_THAT(collected.losses, testing::ElementsAre(136U));
     EXPECT_THAT(damage_, testing::HasSubstr("damaged from byte 192"));
   }
 }
