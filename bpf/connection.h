@@ -148,6 +148,7 @@ static __always_inline void on_received(struct connection *connection, struct th
                                         const struct byte_source *source, pinfo_u64 now, pinfo_u64 n) {
   struct pinfo_turn *turn = &connection->turn;
   struct pinfo_thread_time spent;
+  unsigned todo;
 
   thread_flush(thread);
   thread_spent(thread, now, &spent);
