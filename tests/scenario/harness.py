@@ -42,7 +42,8 @@ class Failure(AssertionError):
 
 def scenario(modes=("ebpf", "preload"), seconds=60):
     def register(function):
-        _CASES[function.__name__] = (function, modes, seconds)
+        if function.__module__ == "__main__":  # else its file is only imported by another one
+            _CASES[function.__name__] = (function, modes, seconds)
         return function
     return register
 
