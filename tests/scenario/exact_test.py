@@ -142,7 +142,9 @@ def every_version_installed(context):
     for version, python in found.items():
         context.database = context.home / f"{version}.db"
         print(version, python)
-        exact_app_agrees(context, python=python, env=python_test.OWN_MODULES)
+        # What cProfile sees of other threads differs between versions.
+        exact_app_agrees(context, python=python, kinds=[kind for kind in KINDS if kind != "threads"],
+                         env=python_test.OWN_MODULES)
 
 
 def check_agrees_within(exact, truth, what):

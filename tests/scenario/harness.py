@@ -85,7 +85,7 @@ class Observation:
             if line.startswith("attached"):
                 self._attached.set()
 
-    def wait_attached(self, seconds=15):
+    def wait_attached(self, seconds=15 * running.PATIENCE):
         end = time.monotonic() + seconds
         while not self._attached.wait(0.05):
             check(self.process.poll() is None,
