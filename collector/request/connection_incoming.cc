@@ -274,6 +274,8 @@ void Connection::AddCut(const TurnRecord& turn, uint64_t offset, const RequestHe
   open.request.head_complete = false;
   open.method_known = !head.method.empty();
   open.undecided = head.version.empty();
+  // Of a connection older than pinfo this may be the middle of a request.
+  open.partial |= turn.old && open.undecided && offset == 0;
   http_seen_ |= !open.undecided;
   body_.kind = PendingBody::Kind::kUnknown;
 }

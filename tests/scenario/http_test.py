@@ -304,8 +304,10 @@ def under_way_at_attach(context):
                      "requests after attaching")
     check_equal({row["outcome"] for row in after}, {"complete"}, "their outcomes")
     before = [row for row in rows if "after=" not in row["target"]]
-    check_equal([row["outcome"] for row in before], ["partial", "partial"],
+    # Attaching may take longer than the stream that was under way.
+    check_equal({row["outcome"] for row in before}, {"partial"},
                 f"what was under way: {[(row['method'], row['target']) for row in before]}")
+    check(len(before) <= 2, f"what was under way: {before}")
     totals = context.totals()
     check(totals["latency_max_ns"] < 1_000_000_000 if "latency_max_ns" in totals else True,
           "partial requests are left out of latencies")
