@@ -57,7 +57,8 @@ def damaged(context):
             check(complete <= everything, f"requests that never were: {complete - everything}")
     middle = len(whole) // 2
     broken.write_bytes(whole[:middle] + bytes(64) + whole[middle + 64:])
-    _, database = replay(context, broken, "hole", status=1)
+    # Bytes of a captured stack or head may be what was hit: no damage that could be told.
+    _, database = replay(context, broken, "hole", status=None)
     found = set(comparable(context.requests(database=database)))
     check(len(found & everything) >= len(everything) - 3,
           f"64 bytes overwritten in the middle: {len(everything - found)} requests are missing")
