@@ -213,9 +213,8 @@ void pinfo_plaintext_received(struct pinfo_connection* connection, int fd, const
 
 /* Gets the caller's pending response into its hands, empty or of this turn's response under way.
  * offset: what the turn had sent before this send. */
-static int hold_pending(struct pinfo_connection* connection, struct pinfo_thread* thread,
-                        int begins, pinfo_u64 offset) {
-  const struct pinfo_turn* turn = &connection->turn;
+static int hold_pending(struct pinfo_connection* connection, const struct pinfo_turn* turn,
+                        struct pinfo_thread* thread, int begins, pinfo_u64 offset) {
   struct pinfo_thread* other = connection->responder;
   if (other != NULL && other != thread && try_hold(other)) {
     /* Another thread sent first: its figures go out before ours, the larger ones. */
@@ -305,32 +304,38 @@ void pinfo_plaintext_sent(struct pinfo_connection* connection, const struct iove
     copy_vector(first, data, count, 0, sizeof(first));
     begins = pinfo_begins_response(first);
   }
-  const pinfo_u64 offset = turn->bytes_out;
   const unsigned todo = pinfo_turn_send(turn, pinfo_now(), n, begins);
+  /* The peer has its answer: from now on another thread may read its next request, which begins the
+   * next turn. What was sent belongs to the turn as it is here. */
+  struct pinfo_turn sent = *turn;
   if (pinfo_exact_wanted) pinfo_exact_turn_sent(connection, thread);
-  if (turn->number == 0) return;
-  take_turn_up(thread, turn, turn->last_out_ns);
-  if (!hold_pending(connection, thread, begins, offset)) return;
+  if (sent.number == 0) return;
+  take_turn_up(thread, &sent, sent.last_out_ns);
+  if (!hold_pending(connection, &sent, thread, begins, sent.bytes_out - n)) return;
   struct pinfo_response* response = &thread->pending;
   response->header.tid = thread->tid;
-  response->start_ns = turn->start_ns;
-  response->first_out_ns = turn->first_out_ns;
-  response->last_out_ns = turn->last_out_ns;
-  response->bytes_in = turn->bytes_in;
-  response->bytes_out = turn->bytes_out;
+  response->start_ns = sent.start_ns;
+  response->first_out_ns = sent.first_out_ns;
+  response->last_out_ns = sent.last_out_ns;
+  response->bytes_in = sent.bytes_in;
+  response->bytes_out = sent.bytes_out;
   response->last_sent = n;
-  response->begin_tid = turn->begin_tid;
-  response->flags = turn->partial ? PINFO_RESPONSE_PARTIAL : 0;
+  response->begin_tid = sent.begin_tid;
+  response->flags = sent.partial ? PINFO_RESPONSE_PARTIAL : 0;
   response->front = 0;
   response->back = 0;
-  segment_spent(thread, turn->last_out_ns, &response->spent);
-  if (thread->segment_ns == turn->start_ns && thread->tid == turn->begin_tid)
+  segment_spent(thread, sent.last_out_ns, &response->spent);
+  if (thread->segment_ns == sent.start_ns && thread->tid == sent.begin_tid)
     response->flags |= PINFO_RESPONSE_TIMES_VALID;
   else
-    emit_segment(thread, turn->last_out_ns, &response->spent);
+    emit_segment(thread, sent.last_out_ns, &response->spent);
   pinfo_u64 captured = 0;
   if (todo & (PINFO_TURN_FIRST_OUT | PINFO_TURN_MORE_OUT))
-    captured = capture_beginning(turn, thread, data, count, n);
+    captured = capture_beginning(&sent, thread, data, count, n);
+  if (turn->number == sent.number) {
+    turn->out_head = sent.out_head;
+    turn->out_captured = sent.out_captured;
+  }
   if (captured == n)
     response->flags |= PINFO_RESPONSE_END_SEEN;
   else
