@@ -49,7 +49,7 @@ def compare(context, server):
     return rows
 
 
-@scenario()
+@scenario(modes=("ebpf",))  # preload: see the README's limits
 def handoff(context):
     """One thread reads, others answer: each answer belongs to its request, and no moment of it to
     two threads."""
