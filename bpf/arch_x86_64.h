@@ -14,18 +14,25 @@ enum {
   NR_read = 0,
   NR_write = 1,
   NR_close = 3,
+  NR_poll = 7,
   NR_readv = 19,
   NR_writev = 20,
   NR_sendfile = 40,
+  NR_connect = 42,
   NR_accept = 43,
   NR_sendto = 44,
   NR_recvfrom = 45,
   NR_sendmsg = 46,
   NR_recvmsg = 47,
+  NR_epoll_wait = 232,
+  NR_ppoll = 271,
   NR_splice = 275,
+  NR_epoll_pwait = 281,
   NR_accept4 = 288,
   NR_recvmmsg = 299,
   NR_sendmmsg = 307,
+  NR_io_uring_enter = 426,
+  NR_epoll_pwait2 = 441,
 };
 
 /* The context of a perf_event program (uapi/linux/bpf_perf_event.h), down to the field read. Stable
@@ -49,6 +56,7 @@ struct user_probe_context {
 /* Of a function's call, where they differ from a system call's. */
 #define ARCH_FUNCTION_ARG4(regs) ((unsigned long)(regs)->cx)
 #define ARCH_FUNCTION_ARG5(regs) ((unsigned long)(regs)->r8)
+#define ARCH_ARG4(regs) ((unsigned long)(regs)->r10)
 #define ARCH_IN_SYSCALL(regs) ((long)(regs)->orig_ax != -1)
 
 /* Kernel addresses have the sign bit set. */

@@ -7,7 +7,7 @@
 #define PINFO_BPF_CONNECTION_H
 
 #include "capture.h"
-#include "thread.h"
+#include "outgoing.h"
 
 enum {
   KERNEL_AF_UNIX = 1,
@@ -15,12 +15,15 @@ enum {
   KERNEL_AF_INET6 = 10,
   KERNEL_SOCK_STREAM = 1,
   KERNEL_ECONNRESET = 104,
-  KERNEL_MSG_PEEK = 2,
+  KERNEL_EINPROGRESS = 115,
+  /* Not the stream's next bytes: MSG_OOB, MSG_PEEK, MSG_ERRQUEUE (include/linux/socket.h). */
+  KERNEL_MSG_ASIDE = 0x1 | 0x2 | 0x2000,
 };
 
 /* net/tcp_states.h */
 enum {
   KERNEL_TCP_ESTABLISHED = 1,
+  KERNEL_TCP_SYN_SENT = 2,
   KERNEL_TCP_SYN_RECV = 3,
   KERNEL_TCP_FIN_WAIT1 = 4,
   KERNEL_TCP_CLOSE = 7,
@@ -38,24 +41,33 @@ static __always_inline pinfo_u64 new_connection_id(pinfo_u64 now) {
   return now << 8 | (bpf_get_smp_processor_id() & 255);
 }
 
-/* First sight of a socket: who is on it, and does the followed process answer there? An accepted
- * TCP socket has its listener's port. An accepted unix socket has its listener's address, one that
- * connected has none. */
+/* First sight of a socket: who is on it, and does the followed process answer there, or ask? An
+ * accepted TCP socket has its listener's port; of others that were not seen to connect, those ask on
+ * which it speaks first (sends). An accepted unix socket has its listener's address; one that
+ * connected has none, but its peer has. */
 static __always_inline void connection_begin(struct connection *connection, struct sock *sk,
-                                             pinfo_u64 now) {
+                                             pinfo_u64 now, bool sends) {
   struct endpoint *endpoint = &connection->endpoint;
   const pinfo_u16 family = BPF_CORE_READ(sk, __sk_common.skc_family);
-  bool server = false;
+  pinfo_u8 role = ROLE_OTHER;
+  struct sock *peer;
 
   connection->turn.connection = new_connection_id(now);
   if (BPF_CORE_READ(sk, sk_type) == KERNEL_SOCK_STREAM) {
     if (family == KERNEL_AF_INET || family == KERNEL_AF_INET6) {
       endpoint->local_port = BPF_CORE_READ(sk, __sk_common.skc_num);
       endpoint->peer_port = __builtin_bswap16(BPF_CORE_READ(sk, __sk_common.skc_dport));
-      server = is_listen_port(endpoint->local_port);
+      if (is_listen_port(endpoint->local_port))
+        role = ROLE_SERVER;
+      else if (sends)
+        role = ROLE_CLIENT;
     } else if (family == KERNEL_AF_UNIX) {
       endpoint->transport = PINFO_TRANSPORT_UNIX;
-      server = BPF_CORE_READ((struct unix_sock *)sk, addr) != NULL;
+      peer = BPF_CORE_READ((struct unix_sock *)sk, peer);
+      if (BPF_CORE_READ((struct unix_sock *)sk, addr) != NULL)
+        role = ROLE_SERVER;
+      else if (peer && BPF_CORE_READ((struct unix_sock *)peer, addr) != NULL)
+        role = ROLE_CLIENT;
     }
   }
   if (family == KERNEL_AF_INET) {
@@ -68,7 +80,7 @@ static __always_inline void connection_begin(struct connection *connection, stru
                        __sk_common.skc_v6_rcv_saddr);
     BPF_CORE_READ_INTO((struct in6_addr *)endpoint->peer_address, sk, __sk_common.skc_v6_daddr);
   }
-  connection->role = server ? ROLE_SERVER : ROLE_OTHER;
+  connection->role = role;
 }
 
 /* One record with room for `room` bytes of payload, a constant. */
@@ -110,11 +122,15 @@ static __always_inline void on_received(struct connection *connection, struct th
   bool sent;
 
   thread_flush(thread);
+  calls_flush(thread);
   thread_spent(thread, now, &spent);
   todo = pinfo_turn_receive(turn, now, n, (pinfo_u32)bpf_get_current_pid_tgid(), &spent,
                             knob_capture_bytes);
+  if (todo & PINFO_TURN_BEGAN)
+    thread->open_turns += 1;
   thread->connection = turn->connection;
   thread->turn = turn->number;
+  thread->waited_for_events = 0;
   if (!(todo & PINFO_TURN_CAPTURE))
     return;
   buffer = source_buffer(source, n);
@@ -140,16 +156,20 @@ static __always_inline void on_sent(struct connection *connection, struct thread
   unsigned todo;
 
   if (!turn->number) {
-    if (turn->established_ns)
+    if (turn->established_ns || connection->seen_from_start)
       return; /* a server that speaks first: no request yet */
     pinfo_turn_begin_partial(turn, now);
   }
   todo = pinfo_turn_send(turn, now, n);
+  calls_flush(thread);
+  if (todo & PINFO_TURN_FIRST_OUT)
+    open_turn_ended(turn->begin_tid, thread);
   if (thread->pending_active &&
       (response->connection != turn->connection || response->turn != turn->number))
     thread_flush(thread);
   thread->connection = turn->connection;
   thread->turn = turn->number;
+  thread->waited_for_events = 0;
   if (!thread->pending_active) {
     response->captured = 0;
     response->flags = 0;
@@ -193,6 +213,8 @@ static __always_inline void on_closed(struct connection *connection, struct thre
   if (connection->closed || !turn->number)
     return;
   connection->closed = 1;
+  if (turn->phase == PINFO_TURN_READING)
+    open_turn_ended(turn->begin_tid, thread);
   if (thread && thread->pending_active &&
       thread->pending.response.connection == turn->connection) {
     thread->pending.response.flags |=

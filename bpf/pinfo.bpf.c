@@ -6,22 +6,23 @@
  *
  * Socket strategy (6.3+):  sock_recv_length, sock_send_length, inet_sock_set_state
  * Syscall strategy:        sys_exit, inet_sock_set_state_table
+ * Where asked for:         select_by_name, select_by_cgroup
  * Both:                    sched_switch, sched_wakeup, task_newtask, sched_process_exec,
  *                          sched_process_exit, sample, and those of tls.h (uprobes)
  */
 #include "connection.h"
+#include "descriptor.h"
 #include "kernel_compat.h"
 #include "sample.h"
+#include "select.h"
 #include "tls.h"
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
 
 /* ---- socket strategy ---- */
 
-static __always_inline struct connection *socket_connection(struct sock *sk,
-                                                            struct thread_state *thread,
-                                                            const struct byte_source *source,
-                                                            pinfo_u64 now, int n) {
+static __always_inline struct connection *socket_connection(struct sock *sk, pinfo_u64 now,
+                                                            bool sends) {
   struct connection *connection = bpf_sk_storage_get(&sockets, sk, 0, 0);
 
   if (!connection) {
@@ -32,15 +33,8 @@ static __always_inline struct connection *socket_connection(struct sock *sk,
     }
   }
   if (connection->role == ROLE_UNKNOWN)
-    connection_begin(connection, sk, now);
-  if (connection->role == ROLE_SERVER)
-    return connection;
-  tls_note_client(thread, source, n);
-  return NULL;
-}
-
-static __always_inline const struct pt_regs *current_registers(void) {
-  return (const struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
+    connection_begin(connection, sk, now, sends);
+  return connection->role != ROLE_OTHER ? connection : NULL;
 }
 
 SEC("tp_btf/sock_recv_length")
@@ -50,16 +44,21 @@ int BPF_PROG(sock_recv_length, struct sock *sk, int ret, int flags) {
   struct thread_state *thread;
   pinfo_u64 now;
 
-  if (ret < 0 || (flags & KERNEL_MSG_PEEK))
+  if (ret < 0 || (flags & KERNEL_MSG_ASIDE))
     return 0;
   thread = current_thread();
   if (!thread)
     return 0;
   now = bpf_ktime_get_ns();
-  source.regs = current_registers();
-  connection = socket_connection(sk, thread, &source, now, ret);
-  if (!connection)
+  connection = socket_connection(sk, now, false);
+  if (!connection || connection->role == ROLE_CLIENT) {
+    source.regs = current_registers();
+    tls_note_client(thread, &source, ret);
+    if (connection && ret > 0)
+      outgoing_received(connection, thread, sk, now);
     return 0;
+  }
+  source.regs = transfer_registers(sk);
   if (ret > 0 && !tls_hides(connection, thread, &source, now, ret))
     on_received(connection, thread, &source, now, ret);
   else if (ret == 0 && connection->endpoint.transport == PINFO_TRANSPORT_UNIX)
@@ -80,9 +79,16 @@ int BPF_PROG(sock_send_length, struct sock *sk, int ret, int flags) {
   if (!thread)
     return 0;
   now = bpf_ktime_get_ns();
-  source.regs = current_registers();
-  connection = socket_connection(sk, thread, &source, now, ret);
-  if (connection && !tls_hides(connection, thread, &source, now, ret))
+  connection = socket_connection(sk, now, true);
+  if (!connection || connection->role == ROLE_CLIENT) {
+    source.regs = current_registers();
+    tls_note_client(thread, &source, ret);
+    if (connection)
+      outgoing_sent(connection, thread, now);
+    return 0;
+  }
+  source.regs = transfer_registers(sk);
+  if (!tls_hides(connection, thread, &source, now, ret))
     on_sent(connection, thread, &source, now, ret);
   return 0;
 }
@@ -91,8 +97,26 @@ static __always_inline void learn_listen_port(struct sock *sk) {
   const pinfo_u32 port = BPF_CORE_READ(sk, __sk_common.skc_num);
   const pinfo_u8 one = 1;
 
+  adopt_listener(port);
   if (is_followed(bpf_get_current_pid_tgid() >> 32))
     bpf_map_update_elem(&listen_ports, &port, &one, BPF_ANY);
+}
+
+/* connect() of the running thread, in whose system call the state changes. */
+static __always_inline void on_connect(struct sock *sk) {
+  struct thread_state *thread = current_thread();
+  struct connection *connection;
+
+  if (!thread)
+    return;
+  connection = bpf_sk_storage_get(&sockets, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+  if (!connection) {
+    count_loss(PINFO_LOSS_CONNECTION_MAP);
+    return;
+  }
+  connection_begin(connection, sk, bpf_ktime_get_ns(), true);
+  connection->role = ROLE_CLIENT; /* whatever port it happens to have */
+  outgoing_opened(connection, thread);
 }
 
 static __always_inline void on_tcp_state(struct connection *connection, struct sock *sk,
@@ -122,6 +146,10 @@ int BPF_PROG(inet_sock_set_state, struct sock *sk, int old, int next) {
     learn_listen_port(sk);
     return 0;
   }
+  if (next == KERNEL_TCP_SYN_SENT) {
+    on_connect(sk);
+    return 0;
+  }
   if (old == KERNEL_TCP_SYN_RECV && next == KERNEL_TCP_ESTABLISHED) {
     if (!is_listen_port(BPF_CORE_READ(sk, __sk_common.skc_num)))
       return 0;
@@ -143,47 +171,49 @@ int BPF_PROG(inet_sock_set_state, struct sock *sk, int old, int next) {
 
 /* ---- syscall strategy ---- */
 
-static __always_inline struct sock *socket_of_fd(struct task_struct *task, pinfo_u32 fd,
-                                                 pinfo_u64 *inode) {
-  struct fdtable *table = BPF_CORE_READ(task, files, fdt);
-  struct file **files;
-  struct socket *socket;
-  struct file *file = NULL;
-
-  if (fd >= BPF_CORE_READ(table, max_fds))
-    return NULL;
-  files = BPF_CORE_READ(table, fd);
-  bpf_probe_read_kernel(&file, sizeof(file), files + fd);
-  if (!file || (BPF_CORE_READ(file, f_inode, i_mode) & 0170000) != 0140000) /* S_IFSOCK */
-    return NULL;
-  *inode = BPF_CORE_READ(file, f_inode, i_ino);
-  socket = BPF_CORE_READ(file, private_data);
-  return BPF_CORE_READ(socket, sk);
-}
+enum io_direction { IO_NONE, IO_RECEIVE, IO_SEND, IO_ACCEPT, IO_CONNECT, IO_WAIT };
 
 static __always_inline struct connection *table_connection(struct sock *sk, pinfo_u64 inode,
-                                                           pinfo_u64 now, bool fresh) {
+                                                           pinfo_u64 now,
+                                                           enum io_direction direction) {
   static const struct connection empty; /* .rodata: too large for the stack beside the rest */
+  const bool fresh = direction == IO_ACCEPT || direction == IO_CONNECT;
   const pinfo_u64 key = (pinfo_u64)sk;
-  struct connection *connection = fresh ? NULL : bpf_map_lookup_elem(&socket_table, &key);
+  const bool is_unix = BPF_CORE_READ(sk, __sk_common.skc_family) == KERNEL_AF_UNIX;
+  struct connection *connection;
 
+  if (BPF_CORE_READ(sk, sk_type) != KERNEL_SOCK_STREAM)
+    return NULL; /* nothing would ever take its state back */
+  connection = is_unix ? bpf_map_lookup_elem(&unix_table, &key)
+                       : bpf_map_lookup_elem(&socket_table, &key);
+  if (connection && connection->role == ROLE_UNKNOWN) {
+    /* It has waited in the accept queue: only when it was established is known of it. */
+    connection_begin(connection, sk, now, false);
+    connection->inode = inode;
+    return connection->role != ROLE_OTHER ? connection : NULL;
+  }
   /* No tracepoint tells of a unix socket's end: its address may be another's by now. */
-  if (!connection || connection->inode != inode) {
-    bpf_map_update_elem(&socket_table, &key, &empty, BPF_ANY);
-    connection = bpf_map_lookup_elem(&socket_table, &key);
+  if (!connection || connection->inode != inode || fresh) {
+    if (is_unix) {
+      bpf_map_update_elem(&unix_table, &key, &empty, BPF_ANY);
+      connection = bpf_map_lookup_elem(&unix_table, &key);
+    } else {
+      bpf_map_update_elem(&socket_table, &key, &empty, BPF_ANY);
+      connection = bpf_map_lookup_elem(&socket_table, &key);
+    }
     if (!connection) {
       count_loss(PINFO_LOSS_CONNECTION_MAP);
       return NULL;
     }
-    connection_begin(connection, sk, now);
+    connection_begin(connection, sk, now, direction == IO_SEND);
     connection->inode = inode;
-    if (fresh)
-      connection->turn.established_ns = now; /* accepted now: the time in the queue is not seen */
+    if (direction == IO_CONNECT)
+      connection->role = ROLE_CLIENT;
+    else if (direction == IO_ACCEPT)
+      connection->seen_from_start = 1; /* how long it was queued is not known */
   }
-  return connection->role == ROLE_SERVER ? connection : NULL;
+  return connection->role != ROLE_OTHER ? connection : NULL;
 }
-
-enum io_direction { IO_NONE, IO_RECEIVE, IO_SEND, IO_ACCEPT };
 
 static __always_inline enum io_direction io_direction(long syscall) {
   switch (syscall) {
@@ -191,18 +221,78 @@ static __always_inline enum io_direction io_direction(long syscall) {
     case NR_readv:
     case NR_recvfrom:
     case NR_recvmsg:
+    case NR_recvmmsg:
+    case NR_splice: /* or IO_SEND, where its first descriptor is no socket */
       return IO_RECEIVE;
     case NR_write:
     case NR_writev:
     case NR_sendto:
     case NR_sendmsg:
+    case NR_sendmmsg:
     case NR_sendfile:
       return IO_SEND;
     case NR_accept:
     case NR_accept4:
       return IO_ACCEPT;
+    case NR_connect:
+      return IO_CONNECT;
+    case NR_epoll_wait:
+    case NR_epoll_pwait:
+    case NR_epoll_pwait2:
+    case NR_poll:
+    case NR_ppoll:
+    case NR_io_uring_enter:
+      return IO_WAIT;
     default:
       return IO_NONE;
+  }
+}
+
+static __always_inline bool is_aside(const struct pt_regs *regs, long syscall) {
+  return ((syscall == NR_recvfrom || syscall == NR_recvmmsg) &&
+          (ARCH_ARG4(regs) & KERNEL_MSG_ASIDE)) ||
+         (syscall == NR_recvmsg && (ARCH_ARG3(regs) & KERNEL_MSG_ASIDE));
+}
+
+/* The bytes that a call moved: its result, or for several messages, the sum of theirs. */
+static __always_inline long bytes_moved(const struct pt_regs *regs, long syscall, long ret) {
+  enum { kMessageBytes = 64, kLengthAt = 56 }; /* struct mmsghdr of a 64-bit process */
+  pinfo_u32 length;
+  long sum = 0;
+
+  if (syscall != NR_recvmmsg && syscall != NR_sendmmsg)
+    return ret;
+  for (int i = 0; i < 64 && i < ret; i++) {
+    if (bpf_probe_read_user(&length, sizeof(length),
+                            (void *)(ARCH_ARG2(regs) + i * kMessageBytes + kLengthAt)))
+      break;
+    sum += length;
+  }
+  return sum;
+}
+
+static __always_inline void on_transfer(struct connection *connection, struct thread_state *thread,
+                                        struct sock *sk, const struct byte_source *source,
+                                        enum io_direction direction, pinfo_u64 now, long ret) {
+  if (direction == IO_CONNECT) {
+    outgoing_opened(connection, thread);
+  } else if (direction == IO_RECEIVE) {
+    if (ret > 0 && is_aside(source->regs, ARCH_SYSCALL(source->regs)))
+      return;
+    if (connection->role == ROLE_CLIENT) {
+      if (ret > 0)
+        outgoing_received(connection, thread, sk, now);
+    } else if (ret > 0) {
+      if (!tls_hides(connection, thread, source, now, ret))
+        on_received(connection, thread, source, now, ret);
+    } else if (connection->endpoint.transport == PINFO_TRANSPORT_UNIX) {
+      on_socket_closed(connection, NULL, now, false);
+    }
+  } else if (direction == IO_SEND && ret > 0) {
+    if (connection->role == ROLE_CLIENT)
+      outgoing_sent(connection, thread, now);
+    else if (!tls_hides(connection, thread, source, now, ret))
+      on_sent(connection, thread, source, now, ret);
   }
 }
 
@@ -210,7 +300,7 @@ static __always_inline enum io_direction io_direction(long syscall) {
 SEC("tp_btf/sys_exit")
 int BPF_PROG(sys_exit, struct pt_regs *regs, long ret) {
   const long syscall = ARCH_SYSCALL(regs);
-  const enum io_direction direction = io_direction(syscall);
+  enum io_direction direction = io_direction(syscall);
   struct byte_source source = {.regs = regs};
   struct connection *connection;
   struct thread_state *thread;
@@ -218,44 +308,55 @@ int BPF_PROG(sys_exit, struct pt_regs *regs, long ret) {
   pinfo_u64 inode = 0;
   pinfo_u64 now;
 
-  if (direction == IO_NONE || ret < 0)
+  if (direction == IO_NONE || (ret < 0 && !(direction == IO_CONNECT && ret == -KERNEL_EINPROGRESS)))
     return 0;
   thread = current_thread();
   if (!thread)
     return 0;
+  if (direction == IO_WAIT) {
+    if (syscall == NR_io_uring_enter)
+      count_loss(PINFO_LOSS_IO_URING);
+    if (waits_for_events(regs))
+      thread->waited_for_events = 1;
+    return 0;
+  }
   now = bpf_ktime_get_ns();
   sk = socket_of_fd(bpf_get_current_task_btf(),
                     direction == IO_ACCEPT ? (pinfo_u32)ret : (pinfo_u32)ARCH_ARG1(regs), &inode);
+  if (!sk && syscall == NR_splice) {
+    direction = IO_SEND;
+    sk = socket_of_fd(bpf_get_current_task_btf(), (pinfo_u32)ARCH_ARG3(regs), &inode);
+  }
   if (!sk)
     return 0;
-  connection = table_connection(sk, inode, now, direction == IO_ACCEPT);
-  if (!connection) {
-    if (ret > 0 && direction != IO_ACCEPT)
-      tls_note_client(thread, &source, ret);
-    return 0;
-  }
-  if (direction == IO_RECEIVE) {
-    const bool peek = (syscall == NR_recvfrom && (regs->r10 & KERNEL_MSG_PEEK)) ||
-                      (syscall == NR_recvmsg && (ARCH_ARG3(regs) & KERNEL_MSG_PEEK));
-
-    if (ret > 0 && !peek && !tls_hides(connection, thread, &source, now, ret))
-      on_received(connection, thread, &source, now, ret);
-    else if (ret == 0 && connection->endpoint.transport == PINFO_TRANSPORT_UNIX)
-      on_socket_closed(connection, NULL, now, false);
-  } else if (direction == IO_SEND && ret > 0 &&
-             !tls_hides(connection, thread, &source, now, ret)) {
-    on_sent(connection, thread, &source, now, ret);
-  }
+  ret = bytes_moved(regs, syscall, ret);
+  connection = table_connection(sk, inode, now, direction);
+  if ((!connection || connection->role == ROLE_CLIENT) && ret > 0 && direction != IO_ACCEPT)
+    tls_note_client(thread, &source, ret);
+  if (connection)
+    on_transfer(connection, thread, sk, &source, direction, now, ret);
   return 0;
 }
 
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(inet_sock_set_state_table, struct sock *sk, int old, int next) {
+  static const struct connection empty;
   const pinfo_u64 key = (pinfo_u64)sk;
   struct connection *connection;
 
   if (next == KERNEL_TCP_LISTEN) {
     learn_listen_port(sk);
+    return 0;
+  }
+  if (old == KERNEL_TCP_SYN_RECV && next == KERNEL_TCP_ESTABLISHED) {
+    if (!is_listen_port(BPF_CORE_READ(sk, __sk_common.skc_num)))
+      return 0;
+    bpf_map_update_elem(&socket_table, &key, &empty, BPF_ANY);
+    connection = bpf_map_lookup_elem(&socket_table, &key);
+    if (connection)
+      connection->turn.established_ns = bpf_ktime_get_ns();
+    else
+      count_loss(PINFO_LOSS_CONNECTION_MAP);
     return 0;
   }
   if (!is_end_state(next))
@@ -279,8 +380,13 @@ int BPF_PROG(sched_switch, bool preempt, struct task_struct *prev, struct task_s
   thread = bpf_task_storage_get(&threads, prev, 0, 0);
   if (thread) {
     now = bpf_ktime_get_ns();
-    thread_enter(thread, now,
-                 preempt || task_state(prev) == 0 ? THREAD_RUNNABLE : THREAD_BLOCKED);
+    if (preempt || task_state(prev) == 0) {
+      thread_enter(thread, now, THREAD_RUNNABLE);
+    } else {
+      thread_enter(thread, now, THREAD_BLOCKED);
+      if (waits_for_events((const struct pt_regs *)bpf_task_pt_regs(prev)))
+        thread->waited_for_events = 1;
+    }
     thread_flush(thread);
   }
   thread = bpf_task_storage_get(&threads, next, 0, 0);
@@ -377,8 +483,10 @@ int BPF_PROG(sched_process_exit, struct task_struct *task) {
   struct pinfo_exit *record;
   bool ended;
 
-  if (thread)
+  if (thread) {
+    calls_flush(thread);
     thread_flush(thread);
+  }
   if (!is_followed(pid))
     return 0;
   ended = BPF_CORE_READ(task, signal, live.counter) == 0;

@@ -36,7 +36,25 @@ struct endpoint {
 enum connection_role {
   ROLE_UNKNOWN = 0,
   ROLE_SERVER = 1, /* the followed process answers on it */
-  ROLE_OTHER = 2,  /* outgoing, or no stream: ignored */
+  ROLE_OTHER = 2,  /* no stream, or not known whose: ignored */
+  ROLE_CLIENT = 3, /* the followed process asks on it */
+};
+
+enum outgoing_phase {
+  OUTGOING_IDLE = 0,
+  OUTGOING_OPENED = 1, /* by connect, for outgoing.request; nothing sent yet */
+  OUTGOING_ASKED = 2,
+  OUTGOING_ANSWERED = 3,
+};
+
+/* A call under way on a connection that the followed process opened. */
+struct outgoing {
+  pinfo_u64 connection; /* at the place of pinfo_turn.connection */
+  pinfo_u64 sent_ns;    /* the last byte sent */
+  pinfo_u64 request;    /* connection of the request it is made for; 0: none or not known */
+  pinfo_u32 request_turn;
+  pinfo_u8 phase; /* enum outgoing_phase */
+  pinfo_u8 reserved[3];
 };
 
 enum connection_tls {
@@ -48,7 +66,10 @@ enum connection_tls {
 };
 
 struct connection {
-  struct pinfo_turn turn;
+  union {
+    struct pinfo_turn turn;
+    struct outgoing outgoing; /* role CLIENT */
+  };
   struct endpoint endpoint;
   pinfo_u64 inode; /* syscall strategy: tells a new socket at an old address */
   /* TLS_TIED: address of the SSL object. TLS_PLAINTEXT: id of the socket's connection, or 0. */
@@ -58,7 +79,12 @@ struct connection {
   pinfo_u8 closed;
   pinfo_u8 tls;            /* enum connection_tls */
   pinfo_u8 tls_from_start; /* TLS_PLAINTEXT: nothing of it was missed */
+  pinfo_u8 seen_from_start; /* accepted under our eyes: nothing was under way before */
+  pinfo_u8 reserved[7];
 };
+/* With the kernel's own 72 bytes it stays within its 256-byte slab, and with the 192 of the socket's
+ * storage head below 512 bytes a connection. */
+_Static_assert(sizeof(struct connection) <= 184, "kernel memory of one connection");
 
 enum thread_run_state {
   THREAD_RUNNING = 0,
@@ -84,6 +110,12 @@ struct tls_call {
   pinfo_u32 reserved;
 };
 
+/* Calls gathered into one record, the name of their peer right behind it. */
+struct pending_calls {
+  struct pinfo_call call;
+  pinfo_u8 path[PINFO_UNIX_PATH_MAX];
+};
+
 struct thread_state {
   struct pinfo_thread_time spent; /* up to since_ns */
   pinfo_u64 since_ns;             /* when the run state was entered */
@@ -91,10 +123,15 @@ struct thread_state {
   pinfo_u32 turn;
   pinfo_u8 run_state; /* enum thread_run_state */
   pinfo_u8 pending_active;
-  pinfo_u16 reserved;
+  pinfo_u8 waited_for_events; /* since it handled that turn: it may do something else by now */
+  pinfo_u8 reserved;
   pinfo_u64 python_state; /* address of its PyThreadState when last seen; 0: none */
   struct tls_call tls;
   struct pending_response pending;
+  pinfo_u64 calls_on; /* the connection whose calls are gathered; 0: none */
+  struct pending_calls calls;
+  pinfo_u32 open_turns; /* begun by this thread, not answered yet; may be too high, see outgoing.h */
+  pinfo_u32 reserved2;
 };
 
 struct {
@@ -145,13 +182,23 @@ struct {
   __type(value, struct connection);
 } sockets SEC(".maps");
 
-/* Syscall strategy: keyed by the socket's address, reset when accept returns it anew. */
+/* Syscall strategy: keyed by the socket's address. TCP sockets are taken out when they close; where
+ * there is no room for one more, that is counted. */
 struct {
-  __uint(type, BPF_MAP_TYPE_LRU_HASH);
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(map_flags, BPF_F_NO_PREALLOC);
   __uint(max_entries, 131072);
   __type(key, pinfo_u64);
   __type(value, struct connection);
 } socket_table SEC(".maps");
+
+/* Unix sockets of the same, of which no tracepoint tells when they close: the longest unused goes. */
+struct {
+  __uint(type, BPF_MAP_TYPE_LRU_HASH);
+  __uint(max_entries, 65536);
+  __type(key, pinfo_u64);
+  __type(value, struct connection);
+} unix_table SEC(".maps");
 
 struct {
   __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);

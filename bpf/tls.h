@@ -43,7 +43,7 @@ static __always_inline bool looks_like_tls(const struct byte_source *source, pin
   const struct user_buffer buffer = source_buffer(source, n);
   pinfo_u8 head[3];
 
-  if (buffer.length < sizeof(head) ||
+  if (buffer.first < sizeof(head) ||
       bpf_probe_read_user(head, sizeof(head), (void *)buffer.address))
     return false;
   return head[0] >= 20 && head[0] <= 23 && head[1] == 3 && head[2] <= 4;
@@ -245,7 +245,8 @@ int tls_return(struct user_probe_context *context) {
     return 0;
   now = bpf_ktime_get_ns();
   source.buffer.address = call.buffer;
-  source.buffer.length = call.buffer ? n : 0;
+  source.buffer.first = call.buffer ? n : 0;
+  source.buffer.length = source.buffer.first;
   if (tls_is_read(call.function))
     on_received(session, thread, &source, now, n);
   else if (session->turn.number || !session->tls_from_start)

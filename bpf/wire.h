@@ -10,7 +10,7 @@
 #ifndef PINFO_BPF_WIRE_H
 #define PINFO_BPF_WIRE_H
 
-#define PINFO_WIRE_VERSION 2
+#define PINFO_WIRE_VERSION 3
 
 typedef unsigned char pinfo_u8;
 typedef unsigned short pinfo_u16;
@@ -43,6 +43,7 @@ enum pinfo_record_type {
   PINFO_RECORD_PYTHON_CODE = 12, /* struct pinfo_python_code + names and line table */
   PINFO_RECORD_PYTHON = 13,      /* struct pinfo_python: a preloaded process runs Python */
   PINFO_RECORD_EXACT = 14,       /* struct pinfo_exact + functions + edges */
+  PINFO_RECORD_CALL = 15,        /* struct pinfo_call + path of a unix socket */
 };
 
 /* Every record begins with this. size counts the header and the payload, without alignment. */
@@ -133,6 +134,28 @@ struct pinfo_close {
   pinfo_u32 turn;     /* the last turn begun on it; 0 if none */
   pinfo_u8 flags;
   pinfo_u8 reserved[3];
+};
+
+/* Longest name of a unix socket that a record carries: sun_path of unix(7). */
+#define PINFO_UNIX_PATH_MAX 108
+
+/* Calls that the server itself made: turns (a request by its answer) on one connection that it
+ * opened, one after the other, made while one request was served. Between first_ns and last_ns the
+ * calling thread sent nothing to its own clients, so the record lies wholly within a request or
+ * wholly outside. */
+struct pinfo_call {
+  struct pinfo_header header; /* tid: the thread that read the last answer */
+  pinfo_u64 connection;       /* of the request served meanwhile; 0: none, or not known which */
+  pinfo_u64 first_ns;         /* last byte of the first call's request handed to the kernel */
+  pinfo_u64 last_ns;          /* first byte of the last call's answer handed to the server */
+  pinfo_u64 waited_ns;        /* from such a last byte to such a first byte, summed over the calls */
+  pinfo_u32 turn;             /* of connection */
+  pinfo_u32 calls;
+  pinfo_u8 peer_address[16];
+  pinfo_u16 peer_port;
+  pinfo_u8 transport;  /* enum pinfo_transport */
+  pinfo_u8 path_bytes; /* payload: the peer's name, where it is a unix socket with one */
+  pinfo_u32 reserved;
 };
 
 enum pinfo_sample_kind {
@@ -345,7 +368,9 @@ enum pinfo_loss_kind {
   PINFO_LOSS_EXACT_DECLINED = 11, /* a request without the exact profile that was asked for */
   PINFO_LOSS_EXACT_CALLS = 12,    /* calls for which an exact profile had no room */
   PINFO_LOSS_TLS_CALL = 13,      /* a call of a TLS library whose return was not seen */
-  PINFO_LOSS_KIND_COUNT = 14,
+  PINFO_LOSS_RING_CALL = 14,     /* ring full: calls that servers made */
+  PINFO_LOSS_IO_URING = 15,      /* receives and sends by io_uring, whose bytes are not seen */
+  PINFO_LOSS_KIND_COUNT = 16,
 };
 
 /* Emitted by sources when a counter has grown. count is the increase since the last record. */
@@ -366,6 +391,7 @@ PINFO_ASSERT_SIZE(struct pinfo_thread_time, 24);
 PINFO_ASSERT_SIZE(struct pinfo_received, 112);
 PINFO_ASSERT_SIZE(struct pinfo_response, 112);
 PINFO_ASSERT_SIZE(struct pinfo_close, 48);
+PINFO_ASSERT_SIZE(struct pinfo_call, 88);
 PINFO_ASSERT_SIZE(struct pinfo_sample, 192);
 PINFO_ASSERT_SIZE(struct pinfo_task, 32);
 PINFO_ASSERT_SIZE(struct pinfo_exec, 32);

@@ -90,6 +90,10 @@ std::string MissingText(const Totals& totals) {
   text += fmt::format("samples outside of every request: {}; with a stack that is not whole: {}\n",
                       Share(totals.samples - totals.samples_attributed, totals.samples),
                       Share(totals.samples_incomplete, totals.samples));
+  if (totals.calls > 0) {
+    text += fmt::format("calls to other servers that no request is known for: {}\n",
+                        Share(totals.calls - totals.calls_attributed, totals.calls));
+  }
   if (totals.request_rows < totals.latency.count) {
     text += fmt::format("requests kept as rows of their own: {}; the rest is counted only\n",
                         Share(totals.request_rows, totals.latency.count));
@@ -199,6 +203,8 @@ Json TotalsJson(const Overview& overview) {
                {"samples", totals.samples},
                {"samples_attributed", totals.samples_attributed},
                {"samples_incomplete", totals.samples_incomplete},
+               {"calls", totals.calls},
+               {"calls_attributed", totals.calls_attributed},
                {"first", TimeOrNull(totals.first_wall_ns)},
                {"last", TimeOrNull(totals.last_wall_ns)},
                {"own_cpu_ns", totals.own_cpu_ns},
@@ -250,6 +256,8 @@ Json SessionJson(const SessionRow& session) {
           {"rows_thinned", session.rows_thinned},
           {"samples_seen", session.samples_seen},
           {"samples_attributed", session.samples_attributed},
+          {"calls_seen", session.calls_seen},
+          {"calls_attributed", session.calls_attributed},
           {"own_cpu_ns", session.own_cpu_ns},
           {"own_peak_rss_bytes", session.own_peak_rss_bytes},
           {"lost", LostJson(session.lost)}};

@@ -5,6 +5,7 @@
 
 #include "preload/describe.h"
 #include "preload/exact.h"
+#include "preload/outgoing.h"
 #include "preload/sampler.h"
 #include "preload/tls.h"
 #include "preload/writer.h"
@@ -95,6 +96,16 @@ static void begin_turn(struct pinfo_connection* connection, struct pinfo_thread*
   thread->connection = turn->connection;
   thread->turn = turn->number;
   thread->answered = 0;
+  connection->beginner = thread;
+  __atomic_fetch_add(&thread->open_turns, 1, __ATOMIC_RELAXED);
+}
+
+/* The turn is answered or over: its beginner has one less open. */
+static void end_open_turn(struct pinfo_connection* connection) {
+  struct pinfo_thread* thread = connection->beginner;
+  connection->beginner = NULL;
+  if (thread != NULL && thread->tid == connection->turn.begin_tid)
+    __atomic_fetch_sub(&thread->open_turns, 1, __ATOMIC_RELAXED);
 }
 
 void pinfo_received(struct pinfo_connection* connection, int fd, const struct iovec* data,
@@ -107,6 +118,7 @@ void pinfo_plaintext_received(struct pinfo_connection* connection, int fd, const
                               int count, pinfo_u64 n) {
   struct pinfo_thread* thread = pinfo_thread_self();
   if (connection->write_ended || thread == NULL || !pinfo_serves()) return;
+  pinfo_calls_flush(thread);
   pinfo_emit_pending(thread);
   const pinfo_u64 now = pinfo_now();
   struct pinfo_turn* turn = &connection->turn;
@@ -185,9 +197,11 @@ void pinfo_plaintext_sent(struct pinfo_connection* connection, const struct iove
                           pinfo_u64 n) {
   struct pinfo_thread* thread = pinfo_thread_self();
   if (thread == NULL || !pinfo_recording()) return;
+  pinfo_calls_flush(thread);
   struct pinfo_turn* turn = &connection->turn;
   const unsigned todo = pinfo_turn_send(turn, pinfo_now(), n);
   if (pinfo_exact_wanted) pinfo_exact_turn_sent(connection, thread);
+  if (todo & PINFO_TURN_FIRST_OUT) end_open_turn(connection);
   if (turn->number == 0 || !hold_pending(connection, thread)) return;
   struct pinfo_response* response = &thread->pending;
   response->header.tid = thread->tid;
@@ -225,6 +239,7 @@ static int emit_with_end(struct pinfo_connection* connection, struct pinfo_threa
 void pinfo_connection_ended(struct pinfo_connection* connection) {
   const struct pinfo_turn* turn = &connection->turn;
   struct pinfo_thread* thread = pinfo_thread_self();
+  end_open_turn(connection);
   if (turn->number == 0 || thread == NULL || !pinfo_recording()) return;
   if (pinfo_exact_wanted) pinfo_exact_turn_ended(connection, thread);
   if (thread->connection == turn->connection) thread->connection = 0;

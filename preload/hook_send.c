@@ -3,24 +3,30 @@
 #include <errno.h>
 
 #include "preload/capture.h"
+#include "preload/outgoing.h"
 #include "preload/real.h"
 
 static void sent(struct pinfo_connection* connection, const struct iovec* data, int count,
-                 ssize_t result) {
-  if (result > 0)
+                 ssize_t result, pinfo_u64 before_ns) {
+  if (connection->outgoing) {
+    if (result > 0) pinfo_outgoing_sent(connection, before_ns);
+  } else if (result > 0)
     pinfo_sent(connection, data, count, (pinfo_u64)result);
   else if (result < 0 && (errno == ECONNRESET || errno == EPIPE))
     connection->reset = 1;
 }
 
+/* Whether the call is one on a file or a back end, and since when it lasts (capture.h). */
+static pinfo_u64 other_io_begins(const struct pinfo_connection* connection) {
+  return connection == NULL || connection->outgoing ? pinfo_other_io_begins() : 0;
+}
+
 #define PINFO_SEND(fd, call, data, count)                                         \
   struct pinfo_connection* connection = pinfo_connection_of(fd);                  \
-  const pinfo_u64 other_since = connection == NULL ? pinfo_other_io_begins() : 0; \
+  const pinfo_u64 other_since = other_io_begins(connection);                      \
   const ssize_t result = (call);                                                  \
-  if (connection == NULL)                                                         \
-    pinfo_other_io_ended(other_since);                                            \
-  else                                                                            \
-    sent(connection, data, count, result);                                        \
+  pinfo_other_io_ended(other_since);                                              \
+  if (connection != NULL) sent(connection, data, count, result, other_since);     \
   return result
 
 PINFO_EXPORT ssize_t write(int fd, const void* buffer, size_t size) {
@@ -49,25 +55,25 @@ PINFO_EXPORT ssize_t sendto(int fd, const void* buffer, size_t size, int flags,
 
 PINFO_EXPORT ssize_t sendmsg(int fd, const struct msghdr* message, int flags) {
   struct pinfo_connection* connection = pinfo_connection_of(fd);
-  const pinfo_u64 other_since = connection == NULL ? pinfo_other_io_begins() : 0;
+  const pinfo_u64 other_since = other_io_begins(connection);
   const ssize_t result = PINFO_FORWARD(sendmsg, SYS_sendmsg, fd, message, flags);
-  if (connection == NULL)
-    pinfo_other_io_ended(other_since);
-  else if (result > 0) /* else the message may be no readable memory */
-    sent(connection, message->msg_iov, (int)message->msg_iovlen, result);
+  pinfo_other_io_ended(other_since);
+  if (connection == NULL) return result;
+  if (result > 0) /* else the message may be no readable memory */
+    sent(connection, message->msg_iov, (int)message->msg_iovlen, result, other_since);
   else
-    sent(connection, NULL, 0, result);
+    sent(connection, NULL, 0, result, other_since);
   return result;
 }
 
 PINFO_EXPORT int sendmmsg(int fd, struct mmsghdr* messages, unsigned count, int flags) {
   struct pinfo_connection* connection = pinfo_connection_of(fd);
-  const pinfo_u64 other_since = connection == NULL ? pinfo_other_io_begins() : 0;
+  const pinfo_u64 other_since = other_io_begins(connection);
   const int result = PINFO_FORWARD(sendmmsg, SYS_sendmmsg, fd, messages, count, flags);
-  if (connection == NULL) pinfo_other_io_ended(other_since);
+  pinfo_other_io_ended(other_since);
   for (int i = 0; connection != NULL && i < result; ++i)
     sent(connection, messages[i].msg_hdr.msg_iov, (int)messages[i].msg_hdr.msg_iovlen,
-         messages[i].msg_len);
+         messages[i].msg_len, other_since);
   return result;
 }
 
@@ -86,7 +92,10 @@ PINFO_EXPORT ssize_t splice(int in, off64_t* in_offset, int out, off64_t* out_of
   struct pinfo_connection* to = pinfo_connection_of(out);
   const ssize_t result =
       PINFO_FORWARD(splice, SYS_splice, in, in_offset, out, out_offset, size, flags);
-  if (result > 0 && from != NULL) pinfo_received(from, in, NULL, 0, (pinfo_u64)result);
-  if (to != NULL) sent(to, NULL, 0, result);
+  if (result > 0 && from != NULL && from->outgoing)
+    pinfo_outgoing_received(from, in);
+  else if (result > 0 && from != NULL)
+    pinfo_received(from, in, NULL, 0, (pinfo_u64)result);
+  if (to != NULL) sent(to, NULL, 0, result, 0);
   return result;
 }

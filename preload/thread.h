@@ -47,6 +47,7 @@ struct pinfo_thread {
   pinfo_u64 connection; /* of the turn under way on this thread; 0: none */
   pinfo_u32 turn;
   int answered; /* a response to it has begun */
+  int open_turns; /* begun by this thread, not answered yet; atomic */
 
   const void* tls_object; /* the SSL object that a call is under way on; NULL: none */
   char* tls_frame;        /* where on the stack the call is */
@@ -65,6 +66,12 @@ struct pinfo_thread {
   int pending_state;
   struct pinfo_response pending;
   unsigned char pending_capture[PINFO_RESPONSE_CAPTURE_MAX];
+
+  /* Calls to other servers gathered into one record (outgoing.c). */
+  int calls_held;     /* somebody on this thread is at it */
+  pinfo_u64 calls_on; /* pinfo_connection.call_id whose calls they are; 0: none */
+  struct pinfo_call calls;
+  unsigned char calls_path[PINFO_UNIX_PATH_MAX];
 };
 
 extern __thread struct pinfo_thread* pinfo_thread_current

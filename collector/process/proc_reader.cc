@@ -7,6 +7,7 @@
 #include <cstring>
 #include <ctime>
 #include <iterator>
+#include <map>
 #include <sstream>
 #include <string_view>
 
@@ -164,6 +165,28 @@ std::optional<std::vector<uint64_t>> SocketInodes(Pid pid) {
   return inodes;
 }
 
+// Calls visit with the port and the socket's inode of each TCP listener in the process's network
+// namespace.
+template <typename Visit>
+void ForEachListener(Pid pid, Visit visit) {
+  for (const char* table : {"net/tcp", "net/tcp6"}) {
+    std::istringstream in(ReadAll(ProcPath(pid, table)));
+    std::string line;
+    std::getline(in, line);  // the heading
+    while (std::getline(in, line)) {
+      unsigned port = 0;
+      unsigned state = 0;
+      uint64_t inode = 0;
+      // The format of /proc/net/tcp, Documentation/networking/proc_net_tcp.rst.
+      if (sscanf(line.c_str(), " %*d: %*[0-9A-F]:%x %*[0-9A-F]:%*x %x %*s %*s %*s %*d %*d %lu",
+                 &port, &state, &inode) == 3 &&
+          state == 0x0A) {
+        visit(static_cast<uint16_t>(port), inode);
+      }
+    }
+  }
+}
+
 }  // namespace
 
 int64_t MonotonicNs() {
@@ -318,23 +341,44 @@ std::string ReadComm(Pid pid) {
 std::vector<uint16_t> ListenPorts(Pid pid) {
   const std::optional<std::vector<uint64_t>> inodes = SocketInodes(pid);
   std::vector<uint16_t> ports;
-  for (const char* table : {"net/tcp", "net/tcp6"}) {
-    std::istringstream in(ReadAll(ProcPath(pid, table)));
-    std::string line;
-    std::getline(in, line);  // the heading
-    while (std::getline(in, line)) {
-      unsigned port = 0;
-      unsigned state = 0;
-      uint64_t inode = 0;
-      // The format of /proc/net/tcp, Documentation/networking/proc_net_tcp.rst.
-      if (sscanf(line.c_str(), " %*d: %*[0-9A-F]:%x %*[0-9A-F]:%*x %x %*s %*s %*s %*d %*d %lu",
-                 &port, &state, &inode) == 3 &&
-          state == 0x0A && (!inodes || std::binary_search(inodes->begin(), inodes->end(), inode))) {
-        ports.push_back(static_cast<uint16_t>(port));
-      }
+  ForEachListener(pid, [&](uint16_t port, uint64_t inode) {
+    if (!inodes || std::binary_search(inodes->begin(), inodes->end(), inode)) {
+      ports.push_back(port);
+    }
+  });
+  return ports;
+}
+
+std::vector<Pid> ProcessesListeningOn(uint16_t port) {
+  // The table of a network namespace can be long (it holds every connection) and is the same for
+  // all its processes: read once.
+  std::map<uint64_t, std::vector<uint64_t>> listeners;  // by namespace: inodes of sockets on port
+  std::vector<Pid> found;
+  for (const Pid pid : AllPids()) {
+    struct stat space {};
+    if (stat(ProcPath(pid, "ns/net").c_str(), &space) != 0) {
+      continue;
+    }
+    const auto [of_space, is_new] = listeners.try_emplace(space.st_ino);
+    if (is_new) {
+      ForEachListener(pid, [&](uint16_t each, uint64_t inode) {
+        if (each == port) {
+          of_space->second.push_back(inode);
+        }
+      });
+    }
+    if (of_space->second.empty()) {
+      continue;
+    }
+    const std::optional<std::vector<uint64_t>> inodes = SocketInodes(pid);
+    const auto is_its_own = [&inodes](uint64_t inode) {
+      return std::binary_search(inodes->begin(), inodes->end(), inode);
+    };
+    if (!inodes || std::any_of(of_space->second.begin(), of_space->second.end(), is_its_own)) {
+      found.push_back(pid);
     }
   }
-  return ports;
+  return found;
 }
 
 }  // namespace pinfo

@@ -53,5 +53,7 @@ std::string ReadComm(Pid pid);
 // descriptors may not be looked at, all ports on which anybody listens there: a connection's local
 // port is one of them only at the end that accepted it.
 std::vector<uint16_t> ListenPorts(Pid pid);
+// Processes that hold a socket listening on the TCP port, in any network namespace.
+std::vector<Pid> ProcessesListeningOn(uint16_t port);
 
 }  // namespace pinfo

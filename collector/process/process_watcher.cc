@@ -101,6 +101,7 @@ void ProcessWatcher::OnRecord(const RecordView& record, RecordSink& sink) {
     case PINFO_RECORD_PYTHON_CODE:
     case PINFO_RECORD_PYTHON:
     case PINFO_RECORD_EXACT:
+    case PINFO_RECORD_CALL:
       return;
   }
 }

@@ -208,6 +208,7 @@ void PythonWatcher::OnRecord(const RecordView& record, RecordSink& sink) {
     case PINFO_RECORD_PYTHON_CODE:
     case PINFO_RECORD_PYTHON:
     case PINFO_RECORD_EXACT:
+    case PINFO_RECORD_CALL:
       return;
   }
 }

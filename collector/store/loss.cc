@@ -38,6 +38,10 @@ Names NamesOf(pinfo_loss_kind kind) {
       return {"exact_calls", "calls not counted, no room in their exact profile"};
     case PINFO_LOSS_TLS_CALL:
       return {"tls_call", "reads and writes over TLS whose end was not seen"};
+    case PINFO_LOSS_RING_CALL:
+      return {"ring_call", "calls to other servers lost, the ring was full"};
+    case PINFO_LOSS_IO_URING:
+      return {"io_uring", "receives and sends by io_uring, whose bytes were not seen"};
     case PINFO_LOSS_KIND_COUNT:
       break;
   }

@@ -101,7 +101,9 @@ SessionRow SessionOf(const Statement& row) {
   session.samples_seen = row.Int(column++);
   session.samples_attributed = row.Int(column++);
   session.own_cpu_ns = row.Int(column++);
-  session.own_peak_rss_bytes = row.Int(column);
+  session.own_peak_rss_bytes = row.Int(column++);
+  session.calls_seen = row.Int(column++);
+  session.calls_attributed = row.Int(column);
   return session;
 }
 
@@ -139,8 +141,8 @@ Result<std::vector<SessionRow>> LoadSessions(Database& database) {
   Status status = ForEachRow(
       database,
       "SELECT id, mode, command, start_wall_ns, end_wall_ns, requests_seen, rows_thinned,"
-      " samples_seen, samples_attributed, own_cpu_ns, own_peak_rss_bytes"
-      " FROM session ORDER BY start_wall_ns, id",
+      " samples_seen, samples_attributed, own_cpu_ns, own_peak_rss_bytes,"
+      " calls_seen, calls_attributed FROM session ORDER BY start_wall_ns, id",
       [&](const Statement& row) {
         sessions.push_back(SessionOf(row));
         return true;

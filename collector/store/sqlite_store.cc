@@ -45,9 +45,12 @@ constexpr const char* kAddRequest =
     "INSERT INTO request(id, process_id, pid, tid, route_id, method_id, protocol_id, target, "
     "status,"
     " outcome, start_wall_ns, latency_ns, queue_ns, first_byte_ns, on_cpu_ns, blocked_ns,"
-    " runqueue_ns, waiting_ns, bytes_in, bytes_out, samples, profiled, stats_file, weight, tls)"
+    " runqueue_ns, waiting_ns, bytes_in, bytes_out, samples, profiled, stats_file, weight,"
+    " tls, calls, calls_ns)"
     " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19,"
-    " ?20, ?21, ?22, ?23, ?24, ?25)";
+    " ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27)";
+constexpr const char* kAddCall =
+    "INSERT INTO request_call(request_id, peer_id, calls, waited_ns) VALUES (?1, ?2, ?3, ?4)";
 constexpr const char* kAddSample =
     "INSERT INTO sample(wall_ns, process_id, tid, stack_id, request_id, route_id, kind, weight,"
     " duration_ns, stack_end) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
@@ -70,12 +73,13 @@ constexpr const char* kAddBucket =
     " ON CONFLICT(minute_id, bucket) DO UPDATE SET count = count + excluded.count";
 constexpr const char* kInsertSession =
     "INSERT INTO session(mode, command, start_wall_ns, end_wall_ns, requests_seen, rows_thinned,"
-    " samples_seen, samples_attributed, own_cpu_ns, own_peak_rss_bytes)"
-    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) RETURNING id";
+    " samples_seen, samples_attributed, own_cpu_ns, own_peak_rss_bytes, calls_seen,"
+    " calls_attributed) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) RETURNING id";
 constexpr const char* kUpdateSession =
     "UPDATE session SET mode = ?1, command = ?2, start_wall_ns = ?3, end_wall_ns = ?4,"
     " requests_seen = ?5, rows_thinned = ?6, samples_seen = ?7, samples_attributed = ?8,"
-    " own_cpu_ns = ?9, own_peak_rss_bytes = ?10 WHERE id = ?11 RETURNING id";
+    " own_cpu_ns = ?9, own_peak_rss_bytes = ?10, calls_seen = ?11,"
+    " calls_attributed = ?12 WHERE id = ?13 RETURNING id";
 constexpr const char* kPutLoss =
     "INSERT INTO session_loss(session_id, kind, count) VALUES (?1, ?2, ?3)"
     " ON CONFLICT(session_id, kind) DO UPDATE SET count = excluded.count";
@@ -95,6 +99,7 @@ class SqliteStore : public Store {
   Status AddStatus(const StatusRow& row) override;
   Result<RequestIdRange> ReserveRequestIds(int64_t count) override;
   Status AddRequest(const RequestRow& row) override;
+  Status AddCalls(RequestId request, std::span<const CallRow> rows) override;
   Result<StackId> InternStack(std::span<const FrameRow> root_first) override;
   Status AddSample(const SampleRow& row) override;
   Status AddMinute(const MinuteRow& row) override;
@@ -135,6 +140,7 @@ class SqliteStore : public Store {
   Statement put_process_;
   Statement add_status_;
   Statement add_request_;
+  Statement add_call_;
   Statement add_sample_;
   Statement add_minute_;
   Statement add_bucket_;
@@ -160,6 +166,7 @@ Status SqliteStore::Prepare() {
                             {&put_process_, kPutProcess},
                             {&add_status_, kAddStatus},
                             {&add_request_, kAddRequest},
+                            {&add_call_, kAddCall},
                             {&add_sample_, kAddSample},
                             {&add_minute_, kAddMinute},
                             {&add_bucket_, kAddBucket},
@@ -273,7 +280,22 @@ Status SqliteStore::WriteRequest(const RequestRow& row) {
                           row.start_wall_ns, row.latency_ns, row.queue_ns, row.first_byte_ns,
                           row.on_cpu_ns, row.blocked_ns, row.runqueue_ns, row.waiting_ns,
                           row.bytes_in, row.bytes_out, row.samples, row.profiled, row.stats_file,
-                          row.weight, row.tls);
+                          row.weight, row.tls, row.calls, row.calls_ns);
+}
+
+Status SqliteStore::AddCalls(RequestId request, std::span<const CallRow> rows) {
+  return InBatch([&]() -> Status {
+    for (const CallRow& row : rows) {
+      const Result<int64_t> peer = words_.Intern(row.peer);
+      if (!peer) {
+        return tl::unexpected(peer.error());
+      }
+      if (Status status = add_call_.Run(request.value, *peer, row.calls, row.waited_ns); !status) {
+        return status;
+      }
+    }
+    return {};
+  });
 }
 
 Result<StackId> SqliteStore::InternStack(std::span<const FrameRow> root_first) {
@@ -337,7 +359,8 @@ Result<int64_t> SqliteStore::WriteSession(const SessionRow& row) {
   const auto run = [&](Statement& statement, const auto&... key) {
     return statement.Query(row.mode, row.command, row.start_wall_ns, row.end_wall_ns,
                            row.requests_seen, row.rows_thinned, row.samples_seen,
-                           row.samples_attributed, row.own_cpu_ns, row.own_peak_rss_bytes, key...);
+                           row.samples_attributed, row.own_cpu_ns, row.own_peak_rss_bytes,
+                           row.calls_seen, row.calls_attributed, key...);
   };
   const Result<std::optional<int64_t>> id =
       row.id == 0 ? run(insert_session_) : run(update_session_, row.id);

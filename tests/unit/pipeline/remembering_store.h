@@ -41,6 +41,10 @@ class RememberingStore : public Store {
     requests.push_back(row);
     return {};
   }
+  Status AddCalls(RequestId, std::span<const CallRow> rows) override {
+    calls.insert(calls.end(), rows.begin(), rows.end());
+    return {};
+  }
   Result<StackId> InternStack(std::span<const FrameRow>) override { return StackId{1}; }
   Status AddSample(const SampleRow& row) override {
     samples.push_back(row);
@@ -62,6 +66,7 @@ class RememberingStore : public Store {
   int64_t next_id = 1;
   std::vector<ProcessRow> processes;
   std::vector<RequestRow> requests;
+  std::vector<CallRow> calls;
   std::vector<SampleRow> samples;
   std::vector<MinuteRow> minutes;
   SessionRow session;

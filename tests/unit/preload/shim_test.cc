@@ -76,6 +76,9 @@ class KeepingSink : public RecordSink {
       case PINFO_RECORD_EXACT:
         losses[record->as<pinfo_loss>().kind] += record->as<pinfo_loss>().count;
         break;
+      case PINFO_RECORD_CALL:
+        calls.push_back(record->as<pinfo_call>());
+        break;
       case PINFO_RECORD_STATUS:
         FAIL() << "the shim sends no status";
     }
@@ -84,6 +87,7 @@ class KeepingSink : public RecordSink {
   std::vector<Kept<pinfo_received>> received;
   std::vector<Kept<pinfo_response>> responses;
   std::vector<pinfo_close> closes;
+  std::vector<pinfo_call> calls;
   std::vector<Kept<pinfo_sample>> samples;
   std::vector<Kept<pinfo_mapping>> mappings;
   std::vector<Kept<pinfo_process>> processes;
