@@ -100,9 +100,35 @@ static __always_inline bool send_received(const struct connection *connection,
   return true;
 }
 
+/* Keeps a small request's beginning, which has just begun its turn, until its answer. */
+static __always_inline void hold_request(const struct connection *connection,
+                                         struct thread_state *thread,
+                                         const struct user_buffer *buffer, pinfo_u64 now,
+                                         pinfo_u64 pid_tgid) {
+  struct pinfo_exchange *exchange = &thread->held.exchange;
+
+  exchange->captured = copy_user(thread->held.bytes, PINFO_EXCHANGE_CAPTURE_MAX, buffer);
+  exchange->header.type = PINFO_RECORD_EXCHANGE;
+  exchange->header.reserved = 0;
+  exchange->header.pid = pid_tgid >> 32;
+  exchange->header.tid = (pinfo_u32)pid_tgid;
+  exchange->local_port = connection->endpoint.local_port;
+  exchange->peer_port = connection->endpoint.peer_port;
+  __builtin_memcpy(exchange->local_address, connection->endpoint.local_address, 16);
+  __builtin_memcpy(exchange->peer_address, connection->endpoint.peer_address, 16);
+  exchange->transport = connection->endpoint.transport;
+  exchange->reserved = 0;
+  pinfo_exchange_received(exchange, &connection->turn, now);
+  if (connection->tls >= TLS_STREAM)
+    exchange->flags |= PINFO_RECEIVED_TLS;
+  thread->begin_tid = connection->turn.begin_tid;
+  thread->held_state = PINFO_HELD_REQUEST;
+}
+
 /* n bytes were handed to the running thread. */
 static __always_inline void on_received(struct connection *connection, struct thread_state *thread,
                                         const struct byte_source *source, pinfo_u64 now, pinfo_u64 n) {
+  const pinfo_u64 pid_tgid = bpf_get_current_pid_tgid();
   struct pinfo_turn *turn = &connection->turn;
   struct pinfo_thread_time spent;
   struct user_buffer buffer;
@@ -111,13 +137,17 @@ static __always_inline void on_received(struct connection *connection, struct th
 
   thread_flush(thread);
   thread_spent(thread, now, &spent);
-  todo = pinfo_turn_receive(turn, now, n, (pinfo_u32)bpf_get_current_pid_tgid(), &spent,
-                            knob_capture_bytes);
+  todo = pinfo_turn_receive(turn, now, n, (pinfo_u32)pid_tgid, &spent, knob_capture_bytes);
   thread->connection = turn->connection;
   thread->turn = turn->number;
   if (!(todo & PINFO_TURN_CAPTURE))
     return;
+  turn->captured += n < PINFO_CAPTURE_MAX ? n : PINFO_CAPTURE_MAX;
   buffer = source_buffer(source, n);
+  if ((todo & PINFO_TURN_BEGAN) && n <= PINFO_EXCHANGE_CAPTURE_MAX) {
+    hold_request(connection, thread, &buffer, now, pid_tgid);
+    return;
+  }
   /* The sizes that keep the ring small for small requests. */
   if (buffer.length <= 144)
     sent = send_received(connection, &buffer, now, n, 144);
@@ -125,18 +155,25 @@ static __always_inline void on_received(struct connection *connection, struct th
     sent = send_received(connection, &buffer, now, n, 912);
   else
     sent = send_received(connection, &buffer, now, n, PINFO_CAPTURE_MAX);
-  turn->captured += n < PINFO_CAPTURE_MAX ? n : PINFO_CAPTURE_MAX;
   if (!sent)
     count_loss(PINFO_LOSS_RING_RECEIVED);
+}
+
+static __always_inline bool holds(const struct thread_state *thread,
+                                  const struct pinfo_turn *turn) {
+  return thread->held_state != PINFO_HELD_NONE &&
+         thread->held.exchange.connection == turn->connection &&
+         thread->held.exchange.turn == turn->number;
 }
 
 /* n bytes were handed to the kernel by the running thread. */
 static __always_inline void on_sent(struct connection *connection, struct thread_state *thread,
                                     const struct byte_source *source, pinfo_u64 now, pinfo_u64 n) {
   struct pinfo_turn *turn = &connection->turn;
-  struct pinfo_response *response = &thread->pending.response;
+  struct pinfo_exchange *exchange = &thread->held.exchange;
   struct pinfo_thread_time spent;
   struct user_buffer buffer;
+  pinfo_u32 captured;
   unsigned todo;
 
   if (!turn->number) {
@@ -145,42 +182,31 @@ static __always_inline void on_sent(struct connection *connection, struct thread
     pinfo_turn_begin_partial(turn, now);
   }
   todo = pinfo_turn_send(turn, now, n);
-  if (thread->pending_active &&
-      (response->connection != turn->connection || response->turn != turn->number))
-    thread_flush(thread);
   thread->connection = turn->connection;
   thread->turn = turn->number;
-  if (!thread->pending_active) {
-    response->captured = 0;
-    response->flags = 0;
-    response->reserved = 0;
-    response->reserved2 = 0;
-    response->connection = turn->connection;
-    response->turn = turn->number;
+  /* Where another thread has answered first, the request's beginning must not come with us, later
+   * than that answer. */
+  if (!holds(thread, turn) ||
+      (thread->held_state == PINFO_HELD_REQUEST && !(todo & PINFO_TURN_FIRST_OUT))) {
+    const pinfo_u64 pid_tgid = bpf_get_current_pid_tgid();
+
+    thread_flush(thread);
+    exchange->header.pid = pid_tgid >> 32;
+    exchange->header.tid = (pinfo_u32)pid_tgid;
+    thread->begin_tid = turn->begin_tid;
+    pinfo_exchange_respond(exchange, turn);
   }
   if (todo & PINFO_TURN_FIRST_OUT) {
+    captured = exchange->captured;
+    if (captured > PINFO_EXCHANGE_CAPTURE_MAX)
+      return;
     buffer = source_buffer(source, n);
-    response->captured = copy_user(thread->pending.bytes, PINFO_RESPONSE_CAPTURE_MAX, &buffer);
+    exchange->response_captured =
+        copy_user(thread->held.bytes + captured, PINFO_RESPONSE_CAPTURE_MAX, &buffer);
   }
-  fill_header(&response->header, PINFO_RECORD_RESPONSE, sizeof(*response) + response->captured,
-              now);
-  response->start_ns = turn->start_ns;
-  response->first_out_ns = turn->first_out_ns;
-  response->last_out_ns = now;
-  response->bytes_in = turn->bytes_in;
-  response->bytes_out = turn->bytes_out;
-  response->begin_tid = turn->begin_tid;
-  if (turn->begin_tid == response->header.tid) {
-    thread_spent(thread, now, &spent);
-    pinfo_turn_spent(turn, &spent, &response->spent);
-    response->flags |= PINFO_RESPONSE_TIMES_VALID;
-  } else {
-    __builtin_memset(&response->spent, 0, sizeof(response->spent));
-    response->flags &= ~PINFO_RESPONSE_TIMES_VALID;
-  }
-  if (turn->partial)
-    response->flags |= PINFO_RESPONSE_PARTIAL;
-  thread->pending_active = 1;
+  thread_spent(thread, now, &spent);
+  pinfo_exchange_sent(exchange, turn, exchange->header.tid, &spent);
+  thread->held_state |= PINFO_HELD_RESPONSE;
 }
 
 /* The server or its peer has ended the connection. thread: the closing thread where the server
@@ -193,12 +219,14 @@ static __always_inline void on_closed(struct connection *connection, struct thre
   if (connection->closed || !turn->number)
     return;
   connection->closed = 1;
-  if (thread && thread->pending_active &&
-      thread->pending.response.connection == turn->connection) {
-    thread->pending.response.flags |=
-        PINFO_RESPONSE_CLOSED | (reset ? PINFO_RESPONSE_RESET : 0);
+  if (thread && holds(thread, turn)) {
+    const bool told = thread->held_state & PINFO_HELD_RESPONSE;
+
+    if (told)
+      thread->held.exchange.flags |= PINFO_RESPONSE_CLOSED | (reset ? PINFO_RESPONSE_RESET : 0);
     thread_flush(thread);
-    return;
+    if (told)
+      return;
   }
   record = bpf_ringbuf_reserve(&ring, sizeof(*record), 0);
   if (!record) {

@@ -104,7 +104,7 @@ static __always_inline void on_tcp_state(struct connection *connection, struct s
   /* close() and shutdown() enter these two states in the closing thread; CLOSE comes in softirq,
    * where the running thread has nothing to do with the connection. */
   if (next == KERNEL_TCP_FIN_WAIT1 || next == KERNEL_TCP_LAST_ACK)
-    thread = bpf_task_storage_get(&threads, bpf_get_current_task_btf(), 0, 0);
+    thread = known_thread(bpf_get_current_task_btf());
   on_socket_closed(connection, thread, now, BPF_CORE_READ(sk, sk_err) == KERNEL_ECONNRESET);
 }
 
@@ -276,14 +276,14 @@ int BPF_PROG(sched_switch, bool preempt, struct task_struct *prev, struct task_s
   struct thread_state *thread;
   pinfo_u64 now = 0;
 
-  thread = bpf_task_storage_get(&threads, prev, 0, 0);
+  thread = known_thread(prev);
   if (thread) {
     now = bpf_ktime_get_ns();
     thread_enter(thread, now,
                  preempt || task_state(prev) == 0 ? THREAD_RUNNABLE : THREAD_BLOCKED);
     thread_flush(thread);
   }
-  thread = bpf_task_storage_get(&threads, next, 0, 0);
+  thread = known_thread(next);
   if (thread)
     thread_enter(thread, now ? now : bpf_ktime_get_ns(), THREAD_RUNNING);
   return 0;
@@ -291,7 +291,7 @@ int BPF_PROG(sched_switch, bool preempt, struct task_struct *prev, struct task_s
 
 SEC("tp_btf/sched_wakeup")
 int BPF_PROG(sched_wakeup, struct task_struct *task) {
-  struct thread_state *thread = bpf_task_storage_get(&threads, task, 0, 0);
+  struct thread_state *thread = known_thread(task);
 
   if (thread && thread->run_state == THREAD_BLOCKED)
     thread_enter(thread, bpf_ktime_get_ns(), THREAD_RUNNABLE);
@@ -372,7 +372,7 @@ int BPF_PROG(sched_process_exec, struct task_struct *task, int old_pid,
 
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(sched_process_exit, struct task_struct *task) {
-  struct thread_state *thread = bpf_task_storage_get(&threads, task, 0, 0);
+  struct thread_state *thread = known_thread(task);
   const pinfo_u32 pid = task->tgid;
   struct pinfo_exit *record;
   bool ended;

@@ -12,7 +12,7 @@
 #include <bpf/bpf_tracing.h>
 
 #include "arch_x86_64.h"
-#include "turn.h"
+#include "exchange.h"
 
 /* Set by the loader before the programs are loaded. */
 const volatile __u32 knob_own_pid = 0;      /* pinfo itself: never followed */
@@ -66,11 +66,10 @@ enum thread_run_state {
   THREAD_BLOCKED = 2,
 };
 
-/* The response a thread is writing. It becomes a record when the thread turns to something else,
- * so that all writes of one response cost one record. */
-struct pending_response {
-  struct pinfo_response response; /* the record, its captured bytes right behind it */
-  pinfo_u8 bytes[PINFO_RESPONSE_CAPTURE_MAX];
+/* What a thread holds untold (exchange.h): a record, its captured bytes right behind it. */
+struct held_exchange {
+  struct pinfo_exchange exchange;
+  pinfo_u8 bytes[PINFO_EXCHANGE_CAPTURE_MAX + PINFO_RESPONSE_CAPTURE_MAX];
 };
 
 /* The call on an SSL object that the thread is in. */
@@ -90,11 +89,13 @@ struct thread_state {
   pinfo_u64 connection;           /* whose turn the thread handles */
   pinfo_u32 turn;
   pinfo_u8 run_state; /* enum thread_run_state */
-  pinfo_u8 pending_active;
+  pinfo_u8 held_state; /* enum pinfo_held */
   pinfo_u16 reserved;
   pinfo_u64 python_state; /* address of its PyThreadState when last seen; 0: none */
   struct tls_call tls;
-  struct pending_response pending;
+  pinfo_u32 begin_tid;    /* of the turn held */
+  pinfo_u32 reserved2;
+  struct held_exchange held;
 };
 
 struct {

@@ -10,7 +10,7 @@
 #ifndef PINFO_BPF_WIRE_H
 #define PINFO_BPF_WIRE_H
 
-#define PINFO_WIRE_VERSION 2
+#define PINFO_WIRE_VERSION 3
 
 typedef unsigned char pinfo_u8;
 typedef unsigned short pinfo_u16;
@@ -21,6 +21,9 @@ typedef unsigned long long pinfo_u64;
 #define PINFO_CAPTURE_MAX 4096
 /* Bytes of one response's beginning that a record carries: status line and first headers. */
 #define PINFO_RESPONSE_CAPTURE_MAX 512
+/* Bytes of one request's beginning that an exchange carries at most; longer ones get a record of
+ * their own (PINFO_RECORD_RECEIVED). */
+#define PINFO_EXCHANGE_CAPTURE_MAX 512
 /* Bytes of user stack that a sample carries at most. */
 #define PINFO_STACK_MAX 65536
 /* Python frames that a sample carries at most, the innermost ones. */
@@ -43,6 +46,7 @@ enum pinfo_record_type {
   PINFO_RECORD_PYTHON_CODE = 12, /* struct pinfo_python_code + names and line table */
   PINFO_RECORD_PYTHON = 13,      /* struct pinfo_python: a preloaded process runs Python */
   PINFO_RECORD_EXACT = 14,       /* struct pinfo_exact + functions + edges */
+  PINFO_RECORD_EXCHANGE = 15, /* struct pinfo_exchange + bytes of the request, of the response */
 };
 
 /* Every record begins with this. size counts the header and the payload, without alignment. */
@@ -119,6 +123,31 @@ struct pinfo_response {
   pinfo_u8 flags;
   pinfo_u8 reserved;
   pinfo_u32 reserved2;
+};
+
+/* RECEIVED and RESPONSE of one turn at once: one thread read it in one piece and answered without a
+ * break. Means what those two mean (bpf/exchange.h makes them of it): header.tid received and sent,
+ * spent is valid. Payload: `captured` bytes of the request, `response_captured` of the response. */
+struct pinfo_exchange {
+  struct pinfo_header header;
+  pinfo_u64 connection;
+  pinfo_u64 start_ns;
+  pinfo_u64 established_ns;
+  pinfo_u64 first_out_ns;
+  pinfo_u64 last_out_ns;
+  pinfo_u64 bytes_in;
+  pinfo_u64 bytes_out;
+  struct pinfo_thread_time spent;
+  pinfo_u32 turn;
+  pinfo_u16 local_port;
+  pinfo_u16 peer_port;
+  pinfo_u8 local_address[16];
+  pinfo_u8 peer_address[16];
+  pinfo_u16 captured;
+  pinfo_u16 response_captured;
+  pinfo_u8 transport; /* enum pinfo_transport */
+  pinfo_u8 flags;     /* PINFO_RESPONSE_* and PINFO_RECEIVED_TLS */
+  pinfo_u16 reserved;
 };
 
 /* struct pinfo_close.flags */
@@ -365,6 +394,7 @@ PINFO_ASSERT_SIZE(struct pinfo_header, 24);
 PINFO_ASSERT_SIZE(struct pinfo_thread_time, 24);
 PINFO_ASSERT_SIZE(struct pinfo_received, 112);
 PINFO_ASSERT_SIZE(struct pinfo_response, 112);
+PINFO_ASSERT_SIZE(struct pinfo_exchange, 152);
 PINFO_ASSERT_SIZE(struct pinfo_close, 48);
 PINFO_ASSERT_SIZE(struct pinfo_sample, 192);
 PINFO_ASSERT_SIZE(struct pinfo_task, 32);

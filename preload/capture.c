@@ -38,17 +38,45 @@ static void let_go(struct pinfo_thread* thread, enum pinfo_pending_state state) 
   __atomic_store_n(&thread->pending_state, state, __ATOMIC_RELEASE);
 }
 
-/* REQUIRES: held. */
-static void emit_held(struct pinfo_thread* thread) {
-  struct pinfo_response* response = &thread->pending;
-  const pinfo_u64 size = sizeof(*response) + response->captured;
-  const struct pinfo_slot slot = pinfo_ring_reserve(size, PINFO_LOSS_RING_RESPONSE);
+static void emit_exchange(const struct pinfo_thread* thread) {
+  const struct pinfo_exchange* exchange = &thread->exchange;
+  const pinfo_u64 captured = (pinfo_u64)exchange->captured + exchange->response_captured;
+  const pinfo_u64 size = sizeof(*exchange) + captured;
+  const struct pinfo_slot slot = pinfo_ring_reserve(size, PINFO_LOSS_RING_RECEIVED);
   if (slot.record == NULL) return;
-  fill_header(&response->header, PINFO_RECORD_RESPONSE, size, response->header.tid);
-  memcpy(slot.record, response, sizeof(*response));
-  memcpy((unsigned char*)slot.record + sizeof(*response), thread->pending_capture,
-         response->captured);
+  struct pinfo_exchange* record = slot.record;
+  *record = *exchange;
+  memcpy(record + 1, thread->exchange_bytes, captured);
+  record->header.size = (pinfo_u32)size;
+  record->header.type = PINFO_RECORD_EXCHANGE;
+  record->header.reserved = 0;
   pinfo_ring_commit(slot);
+}
+
+static void emit_part(const struct pinfo_thread* thread, int request) {
+  const struct pinfo_exchange* exchange = &thread->exchange;
+  const pinfo_u64 captured = request ? exchange->captured : exchange->response_captured;
+  const pinfo_u64 head = request ? sizeof(struct pinfo_received) : sizeof(struct pinfo_response);
+  const struct pinfo_slot slot = pinfo_ring_reserve(
+      head + captured, request ? PINFO_LOSS_RING_RECEIVED : PINFO_LOSS_RING_RESPONSE);
+  if (slot.record == NULL) return;
+  if (request)
+    pinfo_exchange_to_received(exchange, slot.record);
+  else
+    pinfo_exchange_to_response(exchange, thread->begin_tid, slot.record);
+  memcpy((unsigned char*)slot.record + head,
+         thread->exchange_bytes + (request ? 0 : exchange->captured), captured);
+  pinfo_ring_commit(slot);
+}
+
+/* REQUIRES: held by the caller (PINFO_PENDING_HELD). Nothing is held afterwards. */
+static void emit_held(struct pinfo_thread* thread) {
+  const int held = thread->held;
+  thread->held = PINFO_HELD_NONE;
+  if (held == PINFO_HELD_BOTH)
+    emit_exchange(thread);
+  else if (held != PINFO_HELD_NONE)
+    emit_part(thread, held == PINFO_HELD_REQUEST);
 }
 
 void pinfo_emit_pending(struct pinfo_thread* thread) {
@@ -97,6 +125,38 @@ static void begin_turn(struct pinfo_connection* connection, struct pinfo_thread*
   thread->answered = 0;
 }
 
+/* NONE -> HELD: the caller, or nobody, may fill in what the thread holds. */
+static int begin_holding(struct pinfo_thread* thread) {
+  int expected = PINFO_PENDING_NONE;
+  return __atomic_compare_exchange_n(&thread->pending_state, &expected, PINFO_PENDING_HELD, 0,
+                                     __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+}
+
+/* Keeps a small request's beginning until its answer. 0: it must go out as a record now. */
+static int hold_request(struct pinfo_connection* connection, struct pinfo_thread* thread,
+                        const struct iovec* data, int count, pinfo_u64 captured) {
+  if (captured > PINFO_EXCHANGE_CAPTURE_MAX || !begin_holding(thread)) return 0;
+  struct pinfo_exchange* exchange = &thread->exchange;
+  exchange->header.pid = pinfo_process.pid;
+  exchange->header.tid = thread->tid;
+  exchange->local_port = connection->local_port;
+  exchange->peer_port = connection->peer_port;
+  memcpy(exchange->local_address, connection->local_address, 16);
+  memcpy(exchange->peer_address, connection->peer_address, 16);
+  exchange->transport = connection->transport;
+  exchange->captured = (pinfo_u16)captured;
+  exchange->reserved = 0;
+  pinfo_exchange_received(exchange, &connection->turn, connection->turn.start_ns);
+  exchange->established_ns = 0; /* when the kernel completed the handshake is not known here */
+  if (connection->tls >= PINFO_TLS_STREAM) exchange->flags |= PINFO_RECEIVED_TLS;
+  if (data != NULL) copy_vector(thread->exchange_bytes, data, count, captured);
+  thread->begin_tid = thread->tid;
+  thread->held = PINFO_HELD_REQUEST;
+  connection->holder = thread;
+  let_go(thread, PINFO_PENDING_READY);
+  return 1;
+}
+
 void pinfo_received(struct pinfo_connection* connection, int fd, const struct iovec* data,
                     int count, pinfo_u64 n) {
   if (!pinfo_tls_hides(connection, fd, data, count, n))
@@ -127,52 +187,52 @@ void pinfo_plaintext_received(struct pinfo_connection* connection, int fd, const
   if (captured > PINFO_TURN_CAPTURE_LIMIT - turn->captured)
     captured = PINFO_TURN_CAPTURE_LIMIT - turn->captured;
   turn->captured += (pinfo_u32)captured;
-  emit_received(connection, thread->tid, data, count, n, captured);
+  if (!(todo & PINFO_TURN_BEGAN) || !hold_request(connection, thread, data, count, captured))
+    emit_received(connection, thread->tid, data, count, n, captured);
   if (pinfo_exact_wanted && (todo & PINFO_TURN_BEGAN))
     pinfo_exact_turn_began(connection, thread, data, count, n);
 }
 
-/* Gets the caller's pending response into its hands, empty or of this turn. */
-static int hold_pending(struct pinfo_connection* connection, struct pinfo_thread* thread) {
+/* Gets what the caller holds into its hands, empty or of this turn. */
+static int hold_response(struct pinfo_connection* connection, struct pinfo_thread* thread) {
   const struct pinfo_turn* turn = &connection->turn;
-  struct pinfo_thread* other = connection->responder;
+  struct pinfo_thread* other = connection->holder;
   if (other != NULL && other != thread && try_hold(other)) {
-    /* Another thread sent first: its figures go out before ours, the larger ones. */
+    /* Another thread received, or sent first: what it holds goes out before ours. */
     emit_held(other);
     let_go(other, PINFO_PENDING_NONE);
   }
-  connection->responder = thread;
+  connection->holder = thread;
   if (try_hold(thread)) {
-    if (thread->pending.connection == turn->connection && thread->pending.turn == turn->number)
+    if (thread->exchange.connection == turn->connection && thread->exchange.turn == turn->number)
       return 1;
     emit_held(thread);
-  } else {
-    int expected = PINFO_PENDING_NONE;
-    if (!__atomic_compare_exchange_n(&thread->pending_state, &expected, PINFO_PENDING_HELD, 0,
-                                     __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
-      return 0; /* somebody is emitting it, or we are a signal handler above its owner */
+  } else if (!begin_holding(thread)) {
+    return 0; /* somebody is emitting it, or we are a signal handler above its owner */
   }
-  memset(&thread->pending, 0, sizeof(thread->pending));
-  thread->pending.connection = turn->connection;
-  thread->pending.turn = turn->number;
+  thread->exchange.header.pid = pinfo_process.pid;
+  thread->exchange.header.tid = thread->tid;
+  thread->begin_tid = turn->begin_tid;
+  pinfo_exchange_respond(&thread->exchange, turn);
   return 1;
 }
 
 /* What is spent adds up to the turn's latency, to the nanosecond. */
-static void fill_spent(struct pinfo_response* response, const struct pinfo_turn* turn,
+static void fill_spent(struct pinfo_exchange* exchange, const struct pinfo_turn* turn,
                        struct pinfo_thread* thread) {
-  if (thread->tid != turn->begin_tid) return;
   const pinfo_u64 latency = turn->last_out_ns - turn->start_ns;
-  struct pinfo_thread_time now;
-  struct pinfo_thread_time spent;
-  pinfo_thread_turn_lasted(thread, latency);
-  pinfo_thread_spent(thread, turn->last_out_ns, &now);
-  pinfo_turn_spent(turn, &now, &spent);
-  if (spent.on_cpu_ns > latency) spent.on_cpu_ns = latency;
-  if (spent.runqueue_ns > latency - spent.on_cpu_ns) spent.runqueue_ns = latency - spent.on_cpu_ns;
-  spent.blocked_ns = latency - spent.on_cpu_ns - spent.runqueue_ns;
-  response->spent = spent;
-  response->flags |= PINFO_RESPONSE_TIMES_VALID;
+  struct pinfo_thread_time now = {0, 0, 0};
+  if (thread->tid == turn->begin_tid) {
+    pinfo_thread_turn_lasted(thread, latency);
+    pinfo_thread_spent(thread, turn->last_out_ns, &now);
+  }
+  pinfo_exchange_sent(exchange, turn, thread->tid, &now);
+  if (thread->tid != turn->begin_tid) return;
+  struct pinfo_thread_time* spent = &exchange->spent;
+  if (spent->on_cpu_ns > latency) spent->on_cpu_ns = latency;
+  if (spent->runqueue_ns > latency - spent->on_cpu_ns)
+    spent->runqueue_ns = latency - spent->on_cpu_ns;
+  spent->blocked_ns = latency - spent->on_cpu_ns - spent->runqueue_ns;
 }
 
 void pinfo_sent(struct pinfo_connection* connection, const struct iovec* data, int count,
@@ -188,35 +248,32 @@ void pinfo_plaintext_sent(struct pinfo_connection* connection, const struct iove
   struct pinfo_turn* turn = &connection->turn;
   const unsigned todo = pinfo_turn_send(turn, pinfo_now(), n);
   if (pinfo_exact_wanted) pinfo_exact_turn_sent(connection, thread);
-  if (turn->number == 0 || !hold_pending(connection, thread)) return;
-  struct pinfo_response* response = &thread->pending;
-  response->header.tid = thread->tid;
-  response->start_ns = turn->start_ns;
-  response->first_out_ns = turn->first_out_ns;
-  response->last_out_ns = turn->last_out_ns;
-  response->bytes_in = turn->bytes_in;
-  response->bytes_out = turn->bytes_out;
-  response->begin_tid = turn->begin_tid;
-  response->flags = turn->partial ? PINFO_RESPONSE_PARTIAL : 0;
-  fill_spent(response, turn, thread);
+  if (turn->number == 0 || !hold_response(connection, thread)) return;
+  struct pinfo_exchange* exchange = &thread->exchange;
+  fill_spent(exchange, turn, thread);
   /* The beginning, also where it is sent in pieces: as long as nothing is missing in between. */
-  if (data != NULL && ((todo & PINFO_TURN_FIRST_OUT) ||
-                       (response->captured != 0 && response->captured == turn->bytes_out - n))) {
-    const pinfo_u64 room = sizeof(thread->pending_capture) - response->captured;
+  if (data != NULL &&
+      ((todo & PINFO_TURN_FIRST_OUT) ||
+       (exchange->response_captured != 0 && exchange->response_captured == turn->bytes_out - n))) {
+    const pinfo_u64 room = PINFO_RESPONSE_CAPTURE_MAX - exchange->response_captured;
     const pinfo_u64 part = n < room ? n : room;
-    copy_vector(thread->pending_capture + response->captured, data, count, part);
-    response->captured += (pinfo_u16)part;
+    copy_vector(thread->exchange_bytes + exchange->captured + exchange->response_captured, data,
+                count, part);
+    exchange->response_captured += (pinfo_u16)part;
   }
   if (thread->connection == turn->connection) thread->answered = 1;
+  thread->held |= PINFO_HELD_RESPONSE;
   let_go(thread, PINFO_PENDING_READY);
 }
 
+/* Whether the connection's end rides on a response that was held. */
 static int emit_with_end(struct pinfo_connection* connection, struct pinfo_thread* owner) {
   if (owner == NULL || !try_hold(owner)) return 0;
-  const int ours = owner->pending.connection == connection->turn.connection &&
-                   owner->pending.turn == connection->turn.number;
+  const int ours = (owner->held & PINFO_HELD_RESPONSE) &&
+                   owner->exchange.connection == connection->turn.connection &&
+                   owner->exchange.turn == connection->turn.number;
   if (ours)
-    owner->pending.flags |= PINFO_RESPONSE_CLOSED | (connection->reset ? PINFO_RESPONSE_RESET : 0);
+    owner->exchange.flags |= PINFO_RESPONSE_CLOSED | (connection->reset ? PINFO_RESPONSE_RESET : 0);
   emit_held(owner);
   let_go(owner, PINFO_PENDING_NONE);
   return ours;
@@ -228,7 +285,7 @@ void pinfo_connection_ended(struct pinfo_connection* connection) {
   if (turn->number == 0 || thread == NULL || !pinfo_recording()) return;
   if (pinfo_exact_wanted) pinfo_exact_turn_ended(connection, thread);
   if (thread->connection == turn->connection) thread->connection = 0;
-  if (emit_with_end(connection, connection->responder)) return;
+  if (emit_with_end(connection, connection->holder)) return;
   const struct pinfo_slot slot =
       pinfo_ring_reserve(sizeof(struct pinfo_close), PINFO_LOSS_RING_OTHER);
   if (slot.record == NULL) return;

@@ -3,10 +3,10 @@
  * From calls to records: what arrived and left on a connection, and waits. Called after the real
  * call has succeeded, on the calling thread. Nothing here blocks, allocates or changes errno.
  *
- * The response's record is put off: a thread gathers everything it sends for one turn and hands it
- * on when it receives on a connection, sends for another, waits, closes the connection, or is
- * sampled, so that a small request costs two records. A process that is killed between its last
- * send and its next call loses that one record: the request is there, its outcome unknown.
+ * Records are put off (bpf/exchange.h): a thread gathers a small request's beginning and everything
+ * it sends for the turn, and hands it on when it receives on a connection, sends for another,
+ * waits, closes the connection, or is sampled, so that a small request costs one record. A process
+ * that is killed between these loses what its threads held: the request under way, or its answer.
  */
 #ifndef PINFO_PRELOAD_CAPTURE_H
 #define PINFO_PRELOAD_CAPTURE_H
@@ -33,7 +33,7 @@ void pinfo_plaintext_sent(struct pinfo_connection* connection, const struct iove
                           pinfo_u64 n);
 /* The last descriptor of the connection is being closed. */
 void pinfo_connection_ended(struct pinfo_connection* connection);
-/* Hands the pending response of the thread on, unless somebody else is at it. */
+/* Hands on what the thread holds, unless somebody else is at it. */
 void pinfo_emit_pending(struct pinfo_thread* thread);
 
 enum pinfo_wait {
@@ -51,10 +51,12 @@ void pinfo_wait_ended(const struct pinfo_wait_state* wait);
 int pinfo_wait_to_repeat(struct pinfo_wait_state* wait);
 
 /* Around a call on a descriptor that is no connection of ours (a file, a back end). Two loads where
- * the thread handles no turn. */
+ * the thread handles no turn. Before: the request goes out, for the call may take long. */
 static inline pinfo_u64 pinfo_other_io_begins(void) {
-  const struct pinfo_thread* thread = pinfo_thread_current;
-  return thread != NULL && thread->connection != 0 && !thread->answered ? pinfo_now() : 0;
+  struct pinfo_thread* thread = pinfo_thread_current;
+  if (thread == NULL || thread->connection == 0 || thread->answered) return 0;
+  pinfo_emit_pending(thread);
+  return pinfo_now();
 }
 void pinfo_other_io_ended(pinfo_u64 began_ns);
 

@@ -161,7 +161,7 @@ void pinfo_fd_after_fork(void) {
     const pinfo_u8 under_way = connection->turn.phase == PINFO_TURN_READING;
     memset(&connection->turn, 0, sizeof(connection->turn));
     connection->turn.partial = under_way;
-    connection->responder = NULL;
+    connection->holder = NULL;
   }
 }
 

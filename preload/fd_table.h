@@ -19,7 +19,7 @@
 struct pinfo_connection {
   struct pinfo_turn turn;
   struct pinfo_connection* next_free;
-  struct pinfo_thread* responder; /* who holds the pending response; may be out of date */
+  struct pinfo_thread* holder; /* who holds what is untold of it; may be out of date */
   struct pinfo_thread* exact_owner; /* of --exact: began the turn that is not answered yet */
   pinfo_u32 references;           /* descriptors */
   int in_use;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Calls that wait. Before: the pending response goes out. After: the CPU clock is read again, and a
+ * Calls that wait. Before: what the thread holds goes out. After: the CPU clock is read again, and a
  * long wait within a turn leaves a stack.
  *
  * Our signal reaches running threads only, but one may be on its way into the wait. The calls that

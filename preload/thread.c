@@ -159,6 +159,7 @@ void pinfo_thread_after_fork(void) {
   self->tid = (pinfo_u32)pinfo_raw(SYS_gettid);
   self->timer = -1; /* timers are not inherited */
   self->pending_state = PINFO_PENDING_NONE;
+  self->held = PINFO_HELD_NONE; /* the parent tells of it */
   self->connection = 0;
   self->has_waited = 1;
   self->clock_ns = self->on_cpu_ns = 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the shim knows of each thread: its id, stack, times, the turn it works on, and the response
- * record it has not handed on yet. Taken from a pool that is mapped, never freed and reused, so a
+ * What the shim knows of each thread: its id, stack, times, the turn it works on, and the record
+ * of it that it has not handed on yet. Taken from a pool that is mapped, never freed and reused, so a
  * signal handler or another thread that looks at one late reads valid memory.
  *
  * Times. Reading a thread's CPU clock costs about 440 ns. It is read only where the last reading is
@@ -16,10 +16,10 @@
 #include <limits.h>
 #include <sys/types.h>
 
-#include "bpf/turn.h"
+#include "bpf/exchange.h"
 #include "preload/process.h"
 
-/* Who may touch a thread's pending response: changed by compare-and-swap only. */
+/* Who may touch what a thread holds untold (bpf/exchange.h): changed by compare-and-swap only. */
 enum pinfo_pending_state {
   PINFO_PENDING_NONE = 0,
   PINFO_PENDING_READY = 1, /* whoever swaps it to HELD may emit it */
@@ -63,8 +63,10 @@ struct pinfo_thread {
   struct pinfo_exact_profile* exact; /* of --exact, once it has a turn; stays with the slot */
 
   int pending_state;
-  struct pinfo_response pending;
-  unsigned char pending_capture[PINFO_RESPONSE_CAPTURE_MAX];
+  int held; /* enum pinfo_held; NONE only while pending_state is not READY */
+  pinfo_u32 begin_tid; /* of the turn held */
+  struct pinfo_exchange exchange; /* what is held, its captured bytes right behind it */
+  unsigned char exchange_bytes[PINFO_EXCHANGE_CAPTURE_MAX + PINFO_RESPONSE_CAPTURE_MAX];
 };
 
 extern __thread struct pinfo_thread* pinfo_thread_current

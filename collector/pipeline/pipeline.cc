@@ -180,6 +180,7 @@ void Pipeline::OnRecord(const RecordView& record) {
   switch (record.type()) {
     case PINFO_RECORD_RECEIVED:
     case PINFO_RECORD_RESPONSE:
+    case PINFO_RECORD_EXCHANGE:
     case PINFO_RECORD_CLOSE:
       assembler_.OnRecord(record);
       return;

@@ -110,6 +110,17 @@ struct RequestAssembler::Impl {
     Settle(at, owner);
   }
 
+  void OnExchange(const RecordView& record) {
+    const auto at = FindOrAdd(record.as<pinfo_exchange>().connection);
+    const Pid owner = at->second.connection.pid();
+    counts.late_records +=
+        at->second.connection.OnExchange(record.as<pinfo_exchange>(), RequestBytesOf(record),
+                                         ResponseBytesOf(record))
+            ? 0
+            : 1;
+    Settle(at, owner);
+  }
+
   void OnClose(const pinfo_close& record) {
     const auto at = connections.find(record.connection);
     if (at == connections.end()) {
@@ -172,6 +183,9 @@ void RequestAssembler::OnRecord(const RecordView& record) {
       break;
     case PINFO_RECORD_RESPONSE:
       impl_->OnResponse(record.as<pinfo_response>(), record.text());
+      break;
+    case PINFO_RECORD_EXCHANGE:
+      impl_->OnExchange(record);
       break;
     case PINFO_RECORD_CLOSE:
       impl_->OnClose(record.as<pinfo_close>());

@@ -50,6 +50,7 @@ struct ServedRequest {
 };
 
 struct AssemblerOptions {
+  bool keep_heads = true;  // fill ServedRequest::head
   bool turns = true;  // report what is not HTTP as TURN
   // A response whose end its framing does not tell (until close, not HTTP) ends when this much
   // time has passed since its last byte.
@@ -66,12 +67,12 @@ struct AssemblerCounts {
 
 class RequestAssembler {
  public:
-  using Output = std::function<void(ServedRequest)>;
+  using Output = std::function<void(ServedRequest&&)>;
 
   RequestAssembler(AssemblerOptions options, Output output);
   ~RequestAssembler();
 
-  // REQUIRES: a record of type RECEIVED, RESPONSE or CLOSE, or an EXIT with process_ended (its
+  // REQUIRES: a record of type RECEIVED, RESPONSE, EXCHANGE or CLOSE, or an EXIT with process_ended (its
   // connections are over).
   void OnRecord(const RecordView& record);
   // The stream has reached now_ns: ends what has been idle too long.

@@ -32,6 +32,9 @@ class Connection {
   // Both return false for a record of a turn that is over: late or repeated, ignored.
   bool OnReceived(const pinfo_received& record, std::string_view payload);
   bool OnResponse(const pinfo_response& record, std::string_view payload);
+  // Both at once (bpf/exchange.h).
+  bool OnExchange(const pinfo_exchange& record, std::string_view request,
+                  std::string_view response);
   // The connection ended or the peer ended its side. What is open is kept for
   // AssemblerOptions::idle_ns: producers hand a response on a moment after it was sent, and a
   // server may still answer a peer that only ended its sending.
@@ -82,6 +85,12 @@ class Connection {
   void EndOpen(int64_t now_ns, EndCause cause);
   void Report(OpenRequest& open, Outcome outcome);
 
+  // connection_exchange.cc
+  [[nodiscard]] bool IsNext(uint32_t turn) const;
+  bool ReportWhole(const pinfo_exchange& record, std::string_view request_bytes,
+                   std::string_view response_bytes);
+  const std::string& NormalizedHost(std::string_view host);
+
   // connection_incoming.cc
   void ReadIncoming(TurnRecord& turn);
   void EndLeftovers(const TurnRecord& turn, const Cursor& cursor, bool continues);
@@ -129,6 +138,8 @@ class Connection {
   bool tls_ = false;
   std::string local_address_;
   std::string peer_address_;
+  std::string last_host_;  // as the last exchange named it, and as a site
+  std::string last_host_normalized_;
 
   // Turns not over yet, by number; at most two. Only the first one is ever read.
   std::vector<TurnRecord> turns_;

@@ -1,6 +1,7 @@
 #include "collector/request/route.h"
 
 #include <algorithm>
+#include <functional>
 
 namespace pinfo {
 namespace {
@@ -72,13 +73,20 @@ std::string FoldPath(std::string_view target) {
 }
 
 std::string RouteFolder::RouteOf(const std::string& site, std::string_view target) {
+  const std::hash<std::string_view> hash;
+  Recent& recent = recent_[(hash(target) ^ hash(site) * 3) % recent_.size()];
+  if (recent.target == target && recent.site == site && !recent.route.empty()) {
+    return recent.route;
+  }
   std::string route = FoldPath(target);
   auto found = routes_.find(site);
   if (found == routes_.end()) {
     found = routes_.try_emplace(routes_.size() < max_sites_ ? site : std::string()).first;
   }
   auto& known = found->second;
+  const auto remember = [&] { recent = {site, std::string(target), route}; };
   if (known.contains(route)) {
+    remember();
     return route;
   }
   if (known.size() >= max_routes_) {
@@ -86,6 +94,7 @@ std::string RouteFolder::RouteOf(const std::string& site, std::string_view targe
     return std::string(kOtherRoute);
   }
   known.insert(route);
+  remember();
   return route;
 }
 

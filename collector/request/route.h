@@ -2,6 +2,7 @@
 // so that their number stays small.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -37,6 +38,13 @@ class RouteFolder {
   size_t max_sites_;
   std::unordered_map<std::string, std::unordered_set<std::string>> routes_;
   uint64_t overflowed_ = 0;
+  // Targets looked at lately, by hash. A route that was known once stays so.
+  struct Recent {
+    std::string site;
+    std::string target;
+    std::string route;
+  };
+  std::array<Recent, 256> recent_;
 };
 
 }  // namespace pinfo

@@ -31,6 +31,9 @@ Shape ShapeOf(std::span<const std::byte> bytes) {
       return shape.operator()<pinfo_received>([](const auto& r) { return r.captured; });
     case PINFO_RECORD_RESPONSE:
       return shape.operator()<pinfo_response>([](const auto& r) { return r.captured; });
+    case PINFO_RECORD_EXCHANGE:
+      return shape.operator()<pinfo_exchange>(
+          [](const auto& r) { return size_t{r.captured} + r.response_captured; });
     case PINFO_RECORD_CLOSE:
       return shape.operator()<pinfo_close>(none);
     case PINFO_RECORD_SAMPLE:
@@ -81,6 +84,14 @@ std::optional<RecordView> DecodeRecord(std::span<const std::byte> bytes) {
     return std::nullopt;
   }
   return RecordView(record, record.subspan(shape.fixed));
+}
+
+std::string_view RequestBytesOf(const RecordView& exchange) {
+  return exchange.text().substr(0, exchange.as<pinfo_exchange>().captured);
+}
+
+std::string_view ResponseBytesOf(const RecordView& exchange) {
+  return exchange.text().substr(exchange.as<pinfo_exchange>().captured);
 }
 
 std::span<const std::byte> StackOf(const RecordView& sample) {

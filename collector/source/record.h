@@ -48,6 +48,10 @@ class RecordView {
 // Bytes beyond header.size are ignored.
 std::optional<RecordView> DecodeRecord(std::span<const std::byte> bytes);
 
+// The two parts of an EXCHANGE record's payload.
+std::string_view RequestBytesOf(const RecordView& exchange);
+std::string_view ResponseBytesOf(const RecordView& exchange);
+
 // The two parts of a SAMPLE record's payload: the copied stack, and copies of the Python frames.
 std::span<const std::byte> StackOf(const RecordView& sample);
 std::vector<pinfo_python_frame> PythonFramesOf(const RecordView& sample);

@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "bpf/exchange.h"
 #include "collector/source/record.h"
 #include "collector/source/ring_source.h"
 
@@ -49,6 +50,17 @@ class KeepingSink : public RecordSink {
       case PINFO_RECORD_RESPONSE:
         responses.push_back({record->as<pinfo_response>(), text});
         break;
+      case PINFO_RECORD_EXCHANGE: {  // as the two that it stands for
+        const auto& exchange = record->as<pinfo_exchange>();
+        pinfo_received first;
+        pinfo_exchange_to_received(&exchange, &first);
+        received.push_back({first, std::string(RequestBytesOf(*record))});
+        pinfo_response second;
+        pinfo_exchange_to_response(&exchange, exchange.header.tid, &second);
+        responses.push_back({second, std::string(ResponseBytesOf(*record))});
+        ++exchanges;
+        break;
+      }
       case PINFO_RECORD_CLOSE:
         closes.push_back(record->as<pinfo_close>());
         break;
@@ -83,6 +95,7 @@ class KeepingSink : public RecordSink {
 
   std::vector<Kept<pinfo_received>> received;
   std::vector<Kept<pinfo_response>> responses;
+  int exchanges = 0;
   std::vector<pinfo_close> closes;
   std::vector<Kept<pinfo_sample>> samples;
   std::vector<Kept<pinfo_mapping>> mappings;
@@ -169,8 +182,9 @@ TEST(ShimLibrary, ExportsOnlyWhatItStandsInFrontOf) {
   EXPECT_THAT(symbols.output, Not(HasSubstr(" malloc")));
 }
 
-TEST_F(ShimTest, TwoRecordsARequest) {
+TEST_F(ShimTest, OneRecordARequest) {
   RunBoth("serve 50");
+  EXPECT_EQ(sink_.exchanges, 50);
   ASSERT_THAT(sink_.received, SizeIs(50));
   ASSERT_THAT(sink_.responses, SizeIs(50));
   EXPECT_THAT(sink_.closes, IsEmpty()) << "the last response carries the end";

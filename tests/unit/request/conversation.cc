@@ -64,6 +64,13 @@ void Conversation::Receive(std::string_view bytes, uint32_t tid) {
   record.local_address[3] = record.peer_address[3] = 1;
   record.flags = turn_.partial != 0 ? PINFO_RECEIVED_PARTIAL : 0;
   record.captured = static_cast<pinfo_u16>(captured.size());
+  if (producer_ == Producer::kHeld && (todo & PINFO_TURN_BEGAN) != 0 &&
+      bytes.size() <= PINFO_EXCHANGE_CAPTURE_MAX) {
+    received_held_ = true;
+    held_ = record;
+    held_bytes_ = captured;
+    return;
+  }
   records_.emplace_back(record, captured);
 }
 
@@ -79,7 +86,7 @@ void Conversation::SendBytes(uint64_t size, std::string_view visible, uint32_t t
   if (turn_.number == 0) {
     return;
   }
-  if (pending_ && pended_.header.tid != tid) {
+  if ((pending_ && pended_.header.tid != tid) || (received_held_ && held_.header.tid != tid)) {
     Flush();
   }
   if (!pending_) {
@@ -110,7 +117,40 @@ void Conversation::SendBytes(uint64_t size, std::string_view visible, uint32_t t
   }
 }
 
+void Conversation::FlushExchange() {
+  pinfo_exchange record{};
+  record.header = pended_.header;
+  record.header.type = PINFO_RECORD_EXCHANGE;
+  record.connection = held_.connection;
+  record.start_ns = held_.start_ns;
+  record.established_ns = held_.established_ns;
+  record.first_out_ns = pended_.first_out_ns;
+  record.last_out_ns = pended_.last_out_ns;
+  record.bytes_in = pended_.bytes_in;
+  record.bytes_out = pended_.bytes_out;
+  record.spent = pended_.spent;
+  record.turn = held_.turn;
+  record.local_port = held_.local_port;
+  record.peer_port = held_.peer_port;
+  std::copy_n(held_.local_address, 16, record.local_address);
+  std::copy_n(held_.peer_address, 16, record.peer_address);
+  record.transport = held_.transport;
+  record.flags = pended_.flags;
+  record.captured = static_cast<pinfo_u16>(held_bytes_.size());
+  record.response_captured = static_cast<pinfo_u16>(pended_bytes_.size());
+  records_.emplace_back(record, held_bytes_ + pended_bytes_);
+}
+
 void Conversation::Flush() {
+  if (received_held_) {
+    received_held_ = false;
+    if (pending_) {
+      pending_ = false;
+      FlushExchange();
+      return;
+    }
+    records_.emplace_back(held_, held_bytes_);
+  }
   if (!pending_) {
     return;
   }
@@ -127,6 +167,7 @@ void Conversation::Close(bool reset) {
     Flush();
     return;
   }
+  Flush();
   pinfo_close record{};
   record.header = Header(PINFO_RECORD_CLOSE, kTid);
   record.connection = turn_.connection;
@@ -134,6 +175,13 @@ void Conversation::Close(bool reset) {
   record.turn = turn_.number;
   record.flags = reset ? PINFO_CLOSE_RESET : 0;
   records_.emplace_back(record, std::string_view());
+}
+
+void Conversation::Wait(uint64_t ns) {
+  if (received_held_ && !pending_) {
+    Flush();  // the thread leaves the CPU
+  }
+  now_ += ns;
 }
 
 void Conversation::ExitProcess() {
@@ -157,6 +205,9 @@ std::vector<ServedRequest> Assemble(const std::vector<StoredRecord>& records,
     }
     const RecordView view = records[i].View();
     now = std::max(now, static_cast<int64_t>(view.header().time_ns));
+    if (view.type() == PINFO_RECORD_EXCHANGE) {  // nobody holds a request for long: time went on
+      assembler.Advance(static_cast<int64_t>(view.as<pinfo_exchange>().start_ns));
+    }
     assembler.OnRecord(view);
     assembler.Advance(now);
   }

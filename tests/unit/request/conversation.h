@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "bpf/turn.h"
+#include "bpf/exchange.h"
 #include "collector/request/assembler.h"
 
 namespace pinfo::testing {
@@ -31,6 +31,7 @@ class StoredRecord {
 enum class Producer {
   kEachSend,  // one after every send, its figures growing
   kPended,    // one for all sends of a turn, when the thread does something else
+  kHeld,      // as kPended, and where it can be one with the request (bpf/exchange.h)
 };
 
 class Conversation {
@@ -48,7 +49,7 @@ class Conversation {
   void SendUnseen(uint64_t bytes);
   void Close(bool reset = false);
   void ExitProcess();
-  void Wait(uint64_t ns) { now_ += ns; }
+  void Wait(uint64_t ns);
   // What a producer that pends a response does when its thread turns to something else.
   void Flush();
 
@@ -59,6 +60,7 @@ class Conversation {
 
  private:
   pinfo_header Header(pinfo_record_type type, uint32_t tid) const;
+  void FlushExchange();
   void SendBytes(uint64_t size, std::string_view visible, uint32_t tid);
 
   Producer producer_;
@@ -67,6 +69,9 @@ class Conversation {
   pinfo_response pended_{};
   std::string pended_bytes_;
   bool pending_ = false;
+  bool received_held_ = false;
+  pinfo_received held_{};
+  std::string held_bytes_;
   std::vector<StoredRecord> records_;
 };
 

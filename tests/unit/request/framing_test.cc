@@ -83,7 +83,7 @@ TEST(Framing, AHeadMayComeByteByByte) {
 }
 
 TEST(Framing, ResponsesMayBeSplitAtEveryByte) {
-  for (const Producer producer : {Producer::kEachSend, Producer::kPended}) {
+  for (const Producer producer : {Producer::kEachSend, Producer::kPended, Producer::kHeld}) {
     for (size_t split = 1; split < kOk.size(); ++split) {
       Conversation talk(producer);
       talk.Receive(kGet);

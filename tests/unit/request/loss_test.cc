@@ -40,7 +40,7 @@ void ExpectNothingWrong(const Script& script, size_t lost, uint32_t seed) {
 }
 
 TEST(Loss, OneRecordMissingAnywhereOfAKeepAliveConversation) {
-  for (const Producer producer : {Producer::kEachSend, Producer::kPended}) {
+  for (const Producer producer : {Producer::kEachSend, Producer::kPended, Producer::kHeld}) {
     for (uint32_t seed = 0; seed < 150; ++seed) {
       const Script script = RandomScript(seed, {false, true, producer});
       for (size_t lost = 0; lost < script.records.size(); ++lost) {
@@ -51,7 +51,7 @@ TEST(Loss, OneRecordMissingAnywhereOfAKeepAliveConversation) {
 }
 
 TEST(Loss, OneRecordMissingAnywhereOfAPipelinedConversation) {
-  for (const Producer producer : {Producer::kEachSend, Producer::kPended}) {
+  for (const Producer producer : {Producer::kEachSend, Producer::kPended, Producer::kHeld}) {
     for (uint32_t seed = 0; seed < 150; ++seed) {
       const Script script = RandomScript(seed, {true, true, producer});
       for (size_t lost = 0; lost < script.records.size(); ++lost) {

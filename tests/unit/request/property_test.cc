@@ -7,7 +7,7 @@ namespace pinfo::testing {
 namespace {
 
 TEST(Property, KeepAliveConversationsComeOutAsScripted) {
-  for (const Producer producer : {Producer::kEachSend, Producer::kPended}) {
+  for (const Producer producer : {Producer::kEachSend, Producer::kPended, Producer::kHeld}) {
     for (uint32_t seed = 0; seed < 700; ++seed) {
       const Script script = RandomScript(seed, {false, true, producer});
       const auto requests = Assemble(script.records);

@@ -63,6 +63,21 @@ TEST(DecodeRecordTest, ASampleHasAStackAndPythonFramesBehindIt) {
   }
 }
 
+TEST(DecodeRecordTest, AnExchangeHasTwoPayloads) {
+  pinfo_exchange exchange{};
+  exchange.captured = 3;
+  exchange.response_captured = 5;
+  RecordWords words = MakeRecord(exchange, PINFO_RECORD_EXCHANGE, 5, 1, 1, "GETHTTP/");
+  const auto record = DecodeRecord(BytesOf(words));
+  ASSERT_TRUE(record.has_value());
+  EXPECT_EQ(RequestBytesOf(*record), "GET");
+  EXPECT_EQ(ResponseBytesOf(*record), "HTTP/");
+  for (const uint16_t wrong : {uint16_t{0}, uint16_t{4}, uint16_t{65535}}) {
+    reinterpret_cast<pinfo_exchange*>(words.data())->response_captured = wrong;
+    EXPECT_FALSE(DecodeRecord(BytesOf(words)).has_value()) << wrong;
+  }
+}
+
 TEST(DecodeRecordTest, BothLengthsOfAPythonCodeCount) {
   pinfo_python_code code{};
   code.text_bytes = 4;
