@@ -101,6 +101,11 @@ void PrintSummary(const PipelineSummary& summary, const GlobalOptions& global) {
   for (const std::string& note : summary.notes) {
     Tell("pinfo: {}\n", note);
   }
+  if (summary.rows_not_stored + summary.samples_not_stored + summary.statuses_not_stored != 0) {
+    Tell("pinfo: not stored, because the database refused them for too long: {}, {}, {}\n",
+         Count(summary.rows_not_stored, "request"), Count(summary.samples_not_stored, "sample"),
+         Count(summary.statuses_not_stored, "process status", "process statuses"));
+  }
   if (!summary.stats_file_error.empty()) {
     Tell("pinfo: {}\n", summary.stats_file_error);
   }
@@ -167,6 +172,8 @@ Result<PreparedCapture> PrepareCapture(const CaptureOptions& options, const Glob
   }
   pipeline.live = live;
   pipeline.exact_selects = SelectsExact(options);
+  pipeline.keep_heads = !options.skip_header.empty();
+  pipeline.on_trouble = [](const std::string& text) { Tell("pinfo: {}\n", text); };
   pipeline.turns = !options.no_turns;
   pipeline.native_python = options.native;
   pipeline.profiles_per_second = options.profile_rate;
@@ -221,12 +228,7 @@ bool RunCapture(PreparedCapture& capture, Source& source, const GlobalOptions& g
     ReportError(summary.status.error().message);
     return false;
   }
-  if (summary.rows_not_stored != 0) {
-    ReportError(fmt::format("{} rows could not be stored in {} and were given up",
-                            summary.rows_not_stored, global.database));
-    return false;
-  }
-  return true;
+  return summary.rows_not_stored + summary.samples_not_stored + summary.statuses_not_stored == 0;
 }
 
 }  // namespace pinfo::cli

@@ -28,6 +28,7 @@ struct Origin {
   int64_t boot_minus_monotonic_ns = 0;  // time suspended: start_ticks count from boot
 };
 Origin LiveOrigin();  // of this machine now
+int64_t LiveWallMinusMonotonicNs();
 
 class Source {
  public:

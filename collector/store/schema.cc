@@ -14,6 +14,7 @@ constexpr std::array<const char*, kSchemaVersion> kMigrations = {
     kSchemaVersion1,
     // 1 if the request came over TLS.
     "ALTER TABLE request ADD COLUMN tls INTEGER NOT NULL DEFAULT 0",
+    kSchemaVersion3,
 };
 
 struct Identity {

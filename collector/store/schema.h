@@ -10,9 +10,10 @@ namespace pinfo::sqlite {
 // is never written to.
 inline constexpr int32_t kApplicationId = 0x70696e66;
 // Of this build. A database of a higher one is refused, of a lower one migrated.
-inline constexpr int64_t kSchemaVersion = 2;
+inline constexpr int64_t kSchemaVersion = 3;
 
 extern const char kSchemaVersion1[];  // schema.sql
+extern const char kSchemaVersion3[];  // schema_3.sql
 
 // Makes an opened database ready for writing: WAL, the schema created or brought up to date. Safe
 // against other processes doing the same at the same time.
