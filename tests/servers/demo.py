@@ -30,7 +30,8 @@ def say(text):
 
 
 class Demo:
-    def __init__(self, pinfo):
+    def __init__(self, pinfo, preload):
+        self.preload = preload
         self.pinfo_path = str(pathlib.Path(pinfo).resolve())
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="pinfo-demo-"))
         self.folder.chmod(0o755)
@@ -128,10 +129,13 @@ class Demo:
         self.end_observation()
 
     def run(self):
-        self.start_servers(below_pinfo=False)
-        if not self.try_to_attach():
-            say("eBPF is refused here (the reason is above): preload instead, by pinfo run")
-            self.end()
+        if not self.preload:
+            self.start_servers(below_pinfo=False)
+            if not self.try_to_attach():
+                say("eBPF is refused here (the reason is above): preload instead, by pinfo run")
+                self.end()
+                self.preload = True
+        if self.preload:
             self.start_servers(below_pinfo=True)
         self.load()
         self.end_observation()
@@ -141,7 +145,10 @@ class Demo:
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--pinfo", default="build/pinfo")
-    demo = Demo(parser.parse_args().pinfo)
+    parser.add_argument("--preload", action="store_true",
+                        help="do not try to attach: start the servers by `pinfo run`")
+    arguments = parser.parse_args()
+    demo = Demo(arguments.pinfo, arguments.preload)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     try:
         demo.run()
