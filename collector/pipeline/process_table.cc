@@ -142,6 +142,7 @@ void ProcessTable::OnRecord(const RecordView& record) {
     case PINFO_RECORD_CLOSE:
     case PINFO_RECORD_SAMPLE:
     case PINFO_RECORD_STATUS:
+    case PINFO_RECORD_SYSTEM:
     case PINFO_RECORD_LOSS:
       return;
   }

@@ -75,6 +75,7 @@ class KeepingSink : public RecordSink {
         losses[record->as<pinfo_loss>().kind] += record->as<pinfo_loss>().count;
         break;
       case PINFO_RECORD_STATUS:
+      case PINFO_RECORD_SYSTEM:
         FAIL() << "the shim sends no status";
     }
   }
