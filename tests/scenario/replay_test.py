@@ -60,8 +60,12 @@ def damaged(context):
     # Bytes of a captured stack or head may be what was hit: no damage that could be told.
     _, database = replay(context, broken, "hole", status=None)
     found = set(comparable(context.requests(database=database)))
-    check(len(found & everything) >= len(everything) - 3,
+    # Behind a loss, answers of the same connection are unknown until it is silent.
+    behind = {row for row in found if row[3] == "unknown"}
+    check(len(found & everything) + len(behind) >= len(everything) - 3,
           f"64 bytes overwritten in the middle: {len(everything - found)} requests are missing")
+    check(len(found & everything) >= len(everything) // 3,
+          f"64 bytes overwritten in the middle: only {len(found & everything)} are right")
     for number, at in enumerate(range(0, len(whole), max(1, len(whole) // 25))):
         spoilt = bytearray(whole)
         spoilt[at] ^= 0xFF
