@@ -54,6 +54,7 @@ enum pinfo_record_type {
   PINFO_RECORD_PYTHON = 13,      /* struct pinfo_python: a preloaded process runs Python */
   PINFO_RECORD_EXACT = 14,       /* struct pinfo_exact + functions + edges */
   PINFO_RECORD_SEGMENT = 15,     /* struct pinfo_segment */
+  PINFO_RECORD_SYSTEM = 16,      /* struct pinfo_system: /proc figures of the machine at one moment */
 };
 
 /* Every record begins with this. size counts the header and the payload, without alignment. */
@@ -370,6 +371,30 @@ struct pinfo_status {
   pinfo_u32 open_fds;
 };
 
+/* The machine; header.pid is 0. Times since boot, over all CPUs; pressure is PSI's share of time in
+ * which some task waited, over 10 s, in basis points (1/100 %). */
+struct pinfo_system {
+  struct pinfo_header header;
+  pinfo_u64 memory_total_bytes;
+  pinfo_u64 memory_free_bytes;
+  pinfo_u64 memory_available_bytes;
+  pinfo_u64 memory_buffers_bytes;
+  pinfo_u64 memory_cached_bytes;
+  pinfo_u64 swap_total_bytes;
+  pinfo_u64 swap_free_bytes;
+  pinfo_u64 uptime_ns;
+  pinfo_u64 cpu_busy_ns;
+  pinfo_u64 cpu_idle_ns;
+  pinfo_u32 cpus;
+  pinfo_u32 load1_milli;
+  pinfo_u32 load5_milli;
+  pinfo_u32 load15_milli;
+  pinfo_u32 has_pressure; /* the kernel has PSI: the next three are known */
+  pinfo_u32 cpu_pressure_bp;
+  pinfo_u32 memory_pressure_bp;
+  pinfo_u32 io_pressure_bp;
+};
+
 /* Where something was lost. Each place is counted on its own and shown by every view. */
 enum pinfo_loss_kind {
   PINFO_LOSS_RING_RECEIVED = 0,  /* ring full: a request's beginning */
@@ -415,6 +440,7 @@ PINFO_ASSERT_SIZE(struct pinfo_exit, 32);
 PINFO_ASSERT_SIZE(struct pinfo_mapping, 72);
 PINFO_ASSERT_SIZE(struct pinfo_process, 48);
 PINFO_ASSERT_SIZE(struct pinfo_status, 88);
+PINFO_ASSERT_SIZE(struct pinfo_system, 136);
 PINFO_ASSERT_SIZE(struct pinfo_loss, 40);
 PINFO_ASSERT_SIZE(struct pinfo_python_frame, 16);
 PINFO_ASSERT_SIZE(struct pinfo_python_code, 56);

@@ -24,19 +24,19 @@ std::string DescribeOwnCost(const OwnCost& cost) {
   return text;
 }
 
-std::vector<std::string> DescribeLosses(const std::array<int64_t, PINFO_LOSS_KIND_COUNT>& lost) {
+std::vector<std::string> DescribeLosses(const LossCounts& lost) {
   std::vector<std::string> lines;
   for (size_t kind = 0; kind < lost.size(); ++kind) {
-    if (lost[kind] != 0 && IsLoss(static_cast<pinfo_loss_kind>(kind))) {
+    if (lost[kind] != 0 && IsLoss(kind)) {
       lines.push_back(
-          fmt::format("{}: {}", LossName(static_cast<pinfo_loss_kind>(kind)), lost[kind]));
+          fmt::format("{}: {}", LossName(kind), lost[kind]));
     }
   }
   return lines;
 }
 
-std::string DescribeNotProfiled(const std::array<int64_t, PINFO_LOSS_KIND_COUNT>& lost) {
-  const int64_t count = lost[PINFO_LOSS_PROFILE_RATE];
+std::string DescribeNotProfiled(const LossCounts& lost) {
+  const int64_t count = NotProfiled(lost);
   return count == 0 ? "" : fmt::format("not profiled: {} (over --profile-rate)", count);
 }
 

@@ -2,7 +2,6 @@
 // Pure: no I/O.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -17,10 +16,10 @@ std::string DescribeOwnCost(const OwnCost& cost);
 
 // One line for each kind of loss, without the end of line. What --profile-rate left without a
 // profile is a choice, not a loss: it is no part of them.
-std::vector<std::string> DescribeLosses(const std::array<int64_t, PINFO_LOSS_KIND_COUNT>& lost);
+std::vector<std::string> DescribeLosses(const LossCounts& lost);
 
 // "not profiled: 7 (over --profile-rate)"; empty where there are none.
-std::string DescribeNotProfiled(const std::array<int64_t, PINFO_LOSS_KIND_COUNT>& lost);
+std::string DescribeNotProfiled(const LossCounts& lost);
 
 // "1 site", "2 sites". plural: empty for the singular with an s.
 std::string Count(int64_t count, const std::string& singular, const std::string& plural = "");

@@ -36,7 +36,7 @@ struct Shown {
   RequestRow request;
   std::optional<ProcessRow> process;
   Profile profile;
-  std::array<int64_t, PINFO_LOSS_KIND_COUNT> lost{};  // while the request's session ran
+  LossCounts lost{};  // while the request's session ran
 };
 
 Status LoadProcess(Reader& reader, Shown& shown) {
@@ -202,8 +202,8 @@ Json ToJson(const Shown& shown, int64_t limit) {
                                  {"samples", each.calls}});
   }
   json["lost"] = Json::object();
-  for (size_t kind = 0; kind < shown.lost.size(); ++kind) {
-    json["lost"][LossKey(static_cast<pinfo_loss_kind>(kind))] = shown.lost[kind];
+  for (size_t kind = 0; kind < LossKinds(); ++kind) {
+    json["lost"][LossKey(kind)] = shown.lost[kind];
   }
   return json;
 }

@@ -179,10 +179,10 @@ Json TimeOrNull(const std::optional<int64_t>& wall_ns) {
   return wall_ns && *wall_ns != 0 ? Json(FormatRfc3339(*wall_ns)) : Json();
 }
 
-Json LostJson(const std::array<int64_t, PINFO_LOSS_KIND_COUNT>& lost) {
+Json LostJson(const LossCounts& lost) {
   Json json = Json::object();
-  for (size_t kind = 0; kind < lost.size(); ++kind) {
-    json[LossKey(static_cast<pinfo_loss_kind>(kind))] = lost[kind];
+  for (size_t kind = 0; kind < LossKinds(); ++kind) {
+    json[LossKey(kind)] = lost[kind];
   }
   return json;
 }

@@ -32,12 +32,12 @@ nlohmann::json LatencyJson(const LatencySummary& latency) {
   };
 }
 
-nlohmann::json LossesJson(const std::array<int64_t, PINFO_LOSS_KIND_COUNT>& lost) {
+nlohmann::json LossesJson(const LossCounts& lost) {
   nlohmann::json losses = nlohmann::json::array();
   for (size_t kind = 0; kind < lost.size(); ++kind) {
-    if (lost[kind] != 0 && IsLoss(static_cast<pinfo_loss_kind>(kind))) {
+    if (lost[kind] != 0 && IsLoss(kind)) {
       losses.push_back(
-          {{"what", LossName(static_cast<pinfo_loss_kind>(kind))}, {"count", lost[kind]}});
+          {{"what", LossName(kind)}, {"count", lost[kind]}});
     }
   }
   return losses;
@@ -46,7 +46,7 @@ nlohmann::json LossesJson(const std::array<int64_t, PINFO_LOSS_KIND_COUNT>& lost
 int64_t Lost(const SessionRow& session) {
   int64_t sum = 0;
   for (size_t kind = 0; kind < session.lost.size(); ++kind) {
-    sum += IsLoss(static_cast<pinfo_loss_kind>(kind)) ? session.lost[kind] : 0;
+    sum += IsLoss(kind) ? session.lost[kind] : 0;
   }
   return sum;
 }
@@ -75,7 +75,7 @@ nlohmann::json SessionsJson(const std::vector<SessionRow>& sessions) {
         {"own_cpu_ns", session.own_cpu_ns},
         {"own_peak_rss_bytes", session.own_peak_rss_bytes},
         {"lost", Lost(session)},
-        {"not_profiled", session.lost[PINFO_LOSS_PROFILE_RATE]},
+        {"not_profiled", NotProfiled(session.lost)},
     });
   }
   return rows;
@@ -146,7 +146,7 @@ nlohmann::json TotalsJson(const Totals& totals) {
       {"own_cpu_ns", totals.own_cpu_ns},
       {"database_bytes", totals.database_bytes},
       {"losses", LossesJson(totals.lost)},
-      {"not_profiled", totals.lost[PINFO_LOSS_PROFILE_RATE]},
+      {"not_profiled", NotProfiled(totals.lost)},
   };
 }
 

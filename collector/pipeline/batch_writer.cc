@@ -73,6 +73,7 @@ Status BatchWriter::Commit(SessionRow& session) {
   requests_.clear();
   unattributed_.clear();
   statuses_.clear();
+  systems_.clear();
   minute_rows_.clear();
   return {};
 }
@@ -91,6 +92,11 @@ Result<int64_t> BatchWriter::WriteBatch(const SessionRow& session) {
   for (StatusEntry& entry : statuses_) {
     entry.row.process = entry.process->row.id;
     if (Status status = store_.AddStatus(entry.row); !status) {
+      return tl::unexpected(status.error());
+    }
+  }
+  for (const SystemRow& row : systems_) {
+    if (Status status = store_.AddSystem(row); !status) {
       return tl::unexpected(status.error());
     }
   }

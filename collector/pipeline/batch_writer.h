@@ -41,6 +41,7 @@ class BatchWriter {
   void AddRequest(RequestEntry entry);
   void AddUnattributed(std::vector<Sample> samples);
   void AddStatus(StatusEntry entry);
+  void AddSystem(SystemRow row) { systems_.push_back(std::move(row)); }
   void Count(const RequestRow& row) { minutes_.Add(row); }
 
   // Requests gathered and not yet stored.
@@ -64,6 +65,7 @@ class BatchWriter {
   std::vector<RequestEntry> requests_;
   std::vector<Sample> unattributed_;
   std::vector<StatusEntry> statuses_;
+  std::vector<SystemRow> systems_;
   int64_t rows_given_up_ = 0;
 };
 

@@ -18,6 +18,7 @@
 #include "collector/pipeline/exact_book.h"
 #include "collector/pipeline/exact_stats.h"
 #include "collector/pipeline/orderer.h"
+#include "collector/pipeline/proc_rows.h"
 #include "collector/pipeline/process_table.h"
 #include "collector/pipeline/profile_files.h"
 #include "collector/pipeline/row_budget.h"
@@ -92,6 +93,7 @@ class Pipeline {
   void OnSample(const RecordView& record);
   void OnStatus(const RecordView& record);
   void OnPython(const RecordView& record);
+  void OnSystem(const RecordView& record);
   void OnLoss(const RecordView& record);
   void OnServed(ServedRequest request);
   void AddUnattributed(std::vector<Sample> samples);
@@ -159,19 +161,10 @@ void Pipeline::AddUnattributed(std::vector<Sample> samples) {
 }
 
 void Pipeline::OnStatus(const RecordView& record) {
-  const auto& raw = record.as<pinfo_status>();
-  TrackedProcess& process = processes_.Get(Pid{raw.header.pid});
-  StatusRow row;
-  row.wall_ns = processes_.WallNs(static_cast<int64_t>(raw.header.time_ns));
-  row.rss_bytes = static_cast<int64_t>(raw.rss_bytes);
-  row.peak_rss_bytes = static_cast<int64_t>(raw.peak_rss_bytes);
-  row.virtual_bytes = static_cast<int64_t>(raw.virtual_bytes);
-  row.user_cpu_ns = static_cast<int64_t>(raw.user_cpu_ns);
-  row.system_cpu_ns = static_cast<int64_t>(raw.system_cpu_ns);
-  row.read_bytes = static_cast<int64_t>(raw.read_bytes);
-  row.written_bytes = static_cast<int64_t>(raw.written_bytes);
-  row.threads = static_cast<int32_t>(raw.threads);
-  row.open_fds = static_cast<int32_t>(raw.open_fds);
+  TrackedProcess& process = processes_.Get(Pid{record.header().pid});
+  const StatusRow row =
+      StatusRowOf(record.as<pinfo_status>(),
+                  processes_.WallNs(static_cast<int64_t>(record.header().time_ns)));
   process.row.seen_wall_ns = row.wall_ns;
   process.dirty = true;
   writer_.AddStatus({.process = &process, .row = row});
@@ -188,6 +181,12 @@ void Pipeline::OnPython(const RecordView& record) {
   if (std::find(notes.begin(), notes.end(), note) == notes.end() && notes.size() < kNotesMax) {
     notes.push_back(std::move(note));
   }
+}
+
+void Pipeline::OnSystem(const RecordView& record) {
+  writer_.AddSystem(SystemRowOf(
+      record.as<pinfo_system>(), processes_.host(),
+      processes_.WallNs(static_cast<int64_t>(record.header().time_ns))));
 }
 
 void Pipeline::OnLoss(const RecordView& record) {
@@ -229,6 +228,9 @@ void Pipeline::OnRecord(const RecordView& record) {
       return;
     case PINFO_RECORD_STATUS:
       OnStatus(record);
+      return;
+    case PINFO_RECORD_SYSTEM:
+      OnSystem(record);
       return;
     case PINFO_RECORD_LOSS:
       OnLoss(record);

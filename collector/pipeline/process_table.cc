@@ -144,6 +144,7 @@ void ProcessTable::OnRecord(const RecordView& record) {
     case PINFO_RECORD_SEGMENT:
     case PINFO_RECORD_SAMPLE:
     case PINFO_RECORD_STATUS:
+    case PINFO_RECORD_SYSTEM:
     case PINFO_RECORD_LOSS:
     case PINFO_RECORD_PYTHON:
     case PINFO_RECORD_EXACT:

@@ -44,6 +44,7 @@ class ProcessTable {
   // Removes the processes that ended before before_wall_ns, each told to on_forget first.
   // REQUIRES: nothing refers to them any more.
   void ForgetEnded(int64_t before_wall_ns, const std::function<void(TrackedProcess&)>& on_forget);
+  [[nodiscard]] const std::string& host() const { return origin_.host; }
   [[nodiscard]] int64_t WallNs(int64_t monotonic_ns) const {
     return monotonic_ns + origin_.wall_minus_monotonic_ns;
   }

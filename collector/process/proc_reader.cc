@@ -5,7 +5,6 @@
 #include <charconv>
 #include <cstdlib>
 #include <cstring>
-#include <ctime>
 #include <iterator>
 #include <sstream>
 #include <string_view>
@@ -46,44 +45,6 @@ std::vector<std::string> StatFields(Pid pid) {
 uint64_t FieldNumber(const std::vector<std::string>& fields, size_t number_in_proc5) {
   const size_t index = number_in_proc5 - 3;
   return index < fields.size() ? strtoull(fields[index].c_str(), nullptr, 10) : 0;
-}
-
-// The number after "name:" in the text of /proc/PID/status or io.
-uint64_t NamedNumber(const std::string& text, const std::string& name) {
-  size_t at = text.rfind("\n" + name + ":");
-  if (at == std::string::npos) {
-    if (!text.starts_with(name + ":")) {
-      return 0;
-    }
-    at = 0;
-  } else {
-    ++at;
-  }
-  return strtoull(text.c_str() + at + name.size() + 1, nullptr, 10);
-}
-
-template <typename T>
-RecordBytes MakeRecord(T record, std::string_view payload) {
-  const size_t size = sizeof(T) + payload.size();
-  record.header.size = static_cast<pinfo_u32>(size);
-  RecordBytes bytes((size + 7) / 8);
-  std::memcpy(bytes.data(), &record, sizeof(T));
-  std::memcpy(reinterpret_cast<char*>(bytes.data()) + sizeof(T), payload.data(), payload.size());
-  return bytes;
-}
-
-pinfo_header HeaderOf(Pid pid, pinfo_record_type type) {
-  pinfo_header header{};
-  header.type = type;
-  header.pid = pid.value;
-  header.tid = pid.value;
-  header.time_ns = static_cast<pinfo_u64>(MonotonicNs());
-  return header;
-}
-
-uint64_t TicksToNs(uint64_t ticks) {
-  static const uint64_t ns_per_tick = 1'000'000'000 / static_cast<uint64_t>(sysconf(_SC_CLK_TCK));
-  return ticks * ns_per_tick;
 }
 
 // Calls visit with each entry's name of a directory.
@@ -165,12 +126,6 @@ std::optional<std::vector<uint64_t>> SocketInodes(Pid pid) {
 }
 
 }  // namespace
-
-int64_t MonotonicNs() {
-  timespec now{};
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
-}
 
 std::optional<uint64_t> ReadStartTicks(Pid pid) {
   const std::vector<std::string> fields = StatFields(pid);

@@ -7,15 +7,10 @@
 #include <string>
 #include <vector>
 
-#include "bpf/wire.h"
 #include "collector/base/ids.h"
+#include "collector/process/proc_record.h"
 
 namespace pinfo {
-
-// A record in memory of its own: header, struct and payload, 8-byte aligned.
-using RecordBytes = std::vector<uint64_t>;
-
-int64_t MonotonicNs();
 
 // Field 22 of /proc/PID/stat in clock ticks since boot; nullopt where there is no such process.
 std::optional<uint64_t> ReadStartTicks(Pid pid);

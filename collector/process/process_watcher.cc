@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "collector/process/system_reader.h"
+
 namespace pinfo {
 namespace {
 
@@ -11,6 +13,9 @@ constexpr int64_t kFirstMapsIntervalNs = 20'000'000;
 constexpr int64_t kLastMapsIntervalNs = 5'000'000'000;
 // An address outside the known mappings asks for them again, at most this often a process.
 constexpr int64_t kWantedMapsIntervalNs = 100'000'000;
+
+// The machine's load is an average over a minute, its memory changes slowly.
+constexpr int64_t kSystemIntervalNs = 5'000'000'000;
 
 void Emit(const RecordBytes& record, RecordSink& sink) {
   sink.OnRecord(std::as_bytes(std::span(record)));
@@ -97,6 +102,7 @@ void ProcessWatcher::OnRecord(const RecordView& record, RecordSink& sink) {
     case PINFO_RECORD_MAPPING:
     case PINFO_RECORD_PROCESS:
     case PINFO_RECORD_STATUS:
+    case PINFO_RECORD_SYSTEM:
     case PINFO_RECORD_LOSS:
     case PINFO_RECORD_PYTHON_CODE:
     case PINFO_RECORD_PYTHON:
@@ -137,6 +143,10 @@ void ProcessWatcher::OnMappingsLost() {
 }
 
 void ProcessWatcher::Tick(int64_t now_ns, RecordSink& sink) {
+  if (now_ns >= next_system_ns_) {
+    Emit(ReadSystemRecord(), sink);
+    next_system_ns_ = now_ns + kSystemIntervalNs;
+  }
   for (auto& [pid, watched] : watched_) {
     if (now_ns >= watched.next_maps_ns) {
       ReadMaps(pid, watched, now_ns, sink);

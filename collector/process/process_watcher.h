@@ -1,5 +1,5 @@
 // Keeps the stream's knowledge of processes up to date from /proc: who they are, what they have
-// mapped, what they use. Emits records into the same sink as the source that owns it.
+// mapped, what they use; and how the machine is. Emits records into the same sink as the source that owns it.
 //
 // One thread. Cost: a handful of small /proc files per process and status interval; maps are read
 // again after an exec, when a sample falls outside the known mappings, and every status interval.
@@ -53,6 +53,7 @@ class ProcessWatcher {
   static void WantMaps(Watched& watched);
 
   int64_t status_interval_ns_;
+  int64_t next_system_ns_ = 0;
   std::unordered_map<Pid, Watched> watched_;
 };
 

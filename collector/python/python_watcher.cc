@@ -204,6 +204,7 @@ void PythonWatcher::OnRecord(const RecordView& record, RecordSink& sink) {
     case PINFO_RECORD_RESPONSE:
     case PINFO_RECORD_CLOSE:
     case PINFO_RECORD_STATUS:
+    case PINFO_RECORD_SYSTEM:
     case PINFO_RECORD_LOSS:
     case PINFO_RECORD_PYTHON_CODE:
     case PINFO_RECORD_PYTHON:

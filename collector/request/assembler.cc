@@ -202,6 +202,7 @@ void RequestAssembler::OnRecord(const RecordView& record) {
     case PINFO_RECORD_MAPPING:
     case PINFO_RECORD_PROCESS:
     case PINFO_RECORD_STATUS:
+    case PINFO_RECORD_SYSTEM:
     case PINFO_RECORD_LOSS:
     case PINFO_RECORD_PYTHON_CODE:
     case PINFO_RECORD_PYTHON:

@@ -50,6 +50,8 @@ Shape ShapeOf(std::span<const std::byte> bytes) {
       return shape.operator()<pinfo_process>([](const auto& r) { return r.text_bytes; });
     case PINFO_RECORD_STATUS:
       return shape.operator()<pinfo_status>(none);
+    case PINFO_RECORD_SYSTEM:
+      return shape.operator()<pinfo_system>(none);
     case PINFO_RECORD_LOSS:
       return shape.operator()<pinfo_loss>(none);
     case PINFO_RECORD_SEGMENT:

@@ -1,5 +1,7 @@
 #include "collector/store/loss.h"
 
+#include "bpf/wire.h"
+
 namespace pinfo {
 namespace {
 
@@ -48,8 +50,16 @@ Names NamesOf(pinfo_loss_kind kind) {
 
 }  // namespace
 
-const char* LossName(pinfo_loss_kind kind) { return NamesOf(kind).name; }
+static_assert(PINFO_LOSS_KIND_COUNT <= std::tuple_size_v<LossCounts>);
 
-const char* LossKey(pinfo_loss_kind kind) { return NamesOf(kind).key; }
+size_t LossKinds() { return PINFO_LOSS_KIND_COUNT; }
+
+const char* LossName(size_t kind) { return NamesOf(static_cast<pinfo_loss_kind>(kind)).name; }
+
+const char* LossKey(size_t kind) { return NamesOf(static_cast<pinfo_loss_kind>(kind)).key; }
+
+bool IsLoss(size_t kind) { return kind != PINFO_LOSS_PROFILE_RATE; }
+
+int64_t NotProfiled(const LossCounts& lost) { return lost[PINFO_LOSS_PROFILE_RATE]; }
 
 }  // namespace pinfo

@@ -3,9 +3,9 @@
 // and do not keep one for long: what it sees cannot be reclaimed meanwhile.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -95,8 +95,31 @@ struct Totals {
   int64_t first_wall_ns = 0;       // of any request; 0: none
   int64_t last_wall_ns = 0;
   int64_t own_cpu_ns = 0;  // of pinfo, over all sessions
-  std::array<int64_t, PINFO_LOSS_KIND_COUNT> lost{};
+  LossCounts lost{};
   int64_t database_bytes = 0;
+};
+
+// Of what history is asked, [since, until); bins of bin_ns begin at multiples of it.
+struct HistoryRange {
+  int64_t since_wall_ns = 0;
+  int64_t until_wall_ns = std::numeric_limits<int64_t>::max();
+  int64_t bin_ns = 60'000'000'000;
+};
+
+// How many requests of a bin had a latency within the histogram's bucket.
+struct LatencyCount {
+  int64_t wall_ns = 0;  // where the bin begins
+  uint16_t bucket = 0;  // collector/base/histogram.h
+  int64_t count = 0;
+};
+
+// What the followed processes used together in a bin.
+struct ProcessesPoint {
+  int64_t wall_ns = 0;      // where the bin begins
+  int32_t processes = 0;    // with figures in the bin
+  int64_t rss_bytes = 0;    // each process's mean, added up
+  int64_t cpu_ns = 0;       // user and system
+  int32_t threads = 0;      // each process's most, added up
 };
 
 class Reader {
@@ -114,6 +137,16 @@ class Reader {
   virtual Result<std::vector<SessionRow>> Sessions() = 0;
   // Requests, failures and latency a minute, oldest first, over all sites.
   virtual Result<std::vector<std::pair<int64_t, LatencySummary>>> Minutes(int64_t since_minute) = 0;
+  // Oldest first; bins without anything are left out.
+  // Minutes are what is kept, so bins of less than one hold a whole minute. site, route: exact.
+  virtual Result<std::vector<LatencyCount>> LatencyHistory(
+      const HistoryRange& range, const std::optional<std::string>& site,
+      const std::optional<std::string>& route) = 0;
+  virtual Result<std::vector<ProcessesPoint>> ProcessHistory(const HistoryRange& range) = 0;
+  // Every figure the mean of its bin, wall_ns where the bin begins; hosts apart.
+  virtual Result<std::vector<SystemRow>> SystemHistory(const HistoryRange& range) = 0;
+  // The newest figures of each host.
+  virtual Result<std::vector<SystemRow>> LatestSystems() = 0;
   // Fails where there is no such request.
   virtual Result<Profile> RequestProfile(RequestId id) = 0;
   // Over every request row of the route, at the site where one is given: the total is the sum of

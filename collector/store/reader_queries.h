@@ -32,6 +32,15 @@ Result<Totals> LoadTotals(Database& database);
 Result<std::vector<ProcessSummary>> LoadProcesses(Database& database);
 Result<std::vector<SessionRow>> LoadSessions(Database& database);
 
+// reader_history.cc
+Result<std::vector<LatencyCount>> LoadLatencyHistory(Database& database, const HistoryRange& range,
+                                                     const std::optional<std::string>& site,
+                                                     const std::optional<std::string>& route);
+Result<std::vector<ProcessesPoint>> LoadProcessHistory(Database& database,
+                                                       const HistoryRange& range);
+Result<std::vector<SystemRow>> LoadSystemHistory(Database& database, const HistoryRange& range);
+Result<std::vector<SystemRow>> LoadLatestSystems(Database& database);
+
 // reader_profiles.cc. Request times and samples of many requests are summed up before they are
 // spread, so a profile of a million requests costs as much memory as its distinct stacks.
 Result<Profile> LoadRequestProfile(Database& database, RequestId id);

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "bpf/wire.h"
 #include "collector/store/reader_queries.h"
 #include "collector/store/stack_loader.h"
 

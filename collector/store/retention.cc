@@ -25,6 +25,9 @@ constexpr const char* kDeleteSamples =
 constexpr const char* kDeleteStatuses =
     "DELETE FROM process_status WHERE id IN (SELECT id FROM process_status ORDER BY id LIMIT ?2)"
     " AND wall_ns < ?1";
+constexpr const char* kDeleteSystems =
+    "DELETE FROM system_status WHERE id IN (SELECT id FROM system_status ORDER BY id LIMIT ?2)"
+    " AND wall_ns < ?1";
 constexpr const char* kDeleteMinutes =
     "DELETE FROM minute WHERE id IN (SELECT id FROM minute WHERE (minute + 1) * 60000000000 <= ?1"
     " ORDER BY minute LIMIT ?2)";
@@ -83,7 +86,8 @@ Status DeleteByAge(Sweep& sweep, int64_t cutoff) {
     int64_t limit;
   };
   for (const Step& step : {Step{kDeleteSamples, kChunkRows}, Step{kDeleteRequests, kChunkRows},
-                           Step{kDeleteStatuses, kChunkRows}, Step{kDeleteMinutes, kChunkMinutes},
+                           Step{kDeleteStatuses, kChunkRows},
+                           Step{kDeleteSystems, kChunkRows}, Step{kDeleteMinutes, kChunkMinutes},
                            Step{kDeleteSessions, kChunkRows}, Step{kDeleteProcesses, kChunkRows}}) {
     if (Status status = sweep.DeleteAll(step.sql, cutoff, step.limit); !status) {
       return status;

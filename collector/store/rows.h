@@ -4,14 +4,13 @@
 // durations are nanoseconds. std::nullopt is "not known", never zero.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "bpf/wire.h"
 #include "collector/base/ids.h"
+#include "collector/store/loss.h"
 
 namespace pinfo {
 
@@ -51,6 +50,34 @@ struct ProcessRow {
   int64_t seen_wall_ns = 0;  // last update
   std::optional<int64_t> end_wall_ns;
   std::optional<int32_t> exit_status;  // as wait(2) gives it
+};
+
+// /proc figures of a machine at one moment.
+struct SystemRow {
+  std::string host;  // machine id
+  int64_t wall_ns = 0;
+  int64_t memory_total_bytes = 0;
+  int64_t memory_free_bytes = 0;
+  int64_t memory_available_bytes = 0;
+  int64_t memory_buffers_bytes = 0;
+  int64_t memory_cached_bytes = 0;
+  int64_t swap_total_bytes = 0;
+  int64_t swap_free_bytes = 0;
+  int64_t uptime_ns = 0;
+  int64_t cpu_busy_ns = 0;  // since boot, over all CPUs, as cpu_idle_ns
+  int64_t cpu_idle_ns = 0;
+  int32_t cpus = 0;
+  int32_t load1_milli = 0;
+  int32_t load5_milli = 0;
+  int32_t load15_milli = 0;
+  std::optional<int32_t> cpu_pressure_bp;  // PSI "some" over 10 s, basis points
+  std::optional<int32_t> memory_pressure_bp;
+  std::optional<int32_t> io_pressure_bp;
+
+  // What programs hold and cannot be given up at once: as free(1) counted it for years.
+  [[nodiscard]] int64_t memory_used_bytes() const {
+    return memory_total_bytes - memory_free_bytes - memory_buffers_bytes - memory_cached_bytes;
+  }
 };
 
 // /proc figures of a process at one moment.
@@ -170,7 +197,7 @@ struct SessionRow {
   int64_t own_peak_rss_bytes = 0;
   int64_t upgraded = 0;     // connections that left HTTP: WebSocket, tunnels
   int64_t other_route = 0;  // requests whose route is {other}: their site has too many
-  std::array<int64_t, PINFO_LOSS_KIND_COUNT> lost{};
+  LossCounts lost{};
 };
 
 }  // namespace pinfo

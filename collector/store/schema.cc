@@ -1,6 +1,5 @@
 #include "collector/store/schema.h"
 
-#include <array>
 #include <chrono>
 #include <thread>
 
@@ -8,21 +7,6 @@
 
 namespace pinfo::sqlite {
 namespace {
-
-// request.ended_by: enum EndedBy. session.upgraded: connections that left HTTP (101, CONNECT);
-// session.other_route: requests whose route became {other}.
-constexpr const char* kAddEnds =
-    "ALTER TABLE request ADD COLUMN ended_by INTEGER NOT NULL DEFAULT 0;"
-    "ALTER TABLE session ADD COLUMN upgraded INTEGER NOT NULL DEFAULT 0;"
-    "ALTER TABLE session ADD COLUMN other_route INTEGER NOT NULL DEFAULT 0;";
-
-// migrations[n] leads from version n to n + 1.
-constexpr std::array<const char*, kSchemaVersion> kMigrations = {
-    kSchemaVersion1,
-    // 1 if the request came over TLS.
-    "ALTER TABLE request ADD COLUMN tls INTEGER NOT NULL DEFAULT 0",
-    kAddEnds,
-};
 
 struct Identity {
   int64_t version = 0;
@@ -51,11 +35,11 @@ Status CheckIdentity(const Database& database, const Identity& identity) {
     return Fail(fmt::format("{}: is a database of another program, not of pinfo; use another --db",
                             database.Path()));
   }
-  if (identity.version > kSchemaVersion) {
+  if (identity.version > SchemaVersion()) {
     return Fail(
         fmt::format("{}: was written by a newer pinfo (schema {}, this one knows {}); "
                     "use that pinfo, or another --db",
-                    database.Path(), identity.version, kSchemaVersion));
+                    database.Path(), identity.version, SchemaVersion()));
   }
   return {};
 }
@@ -92,10 +76,10 @@ Status MigrateInTransaction(Database& database) {
   if (Status status = CheckIdentity(database, *identity); !status) {
     return status;
   }
-  for (int64_t version = identity->version; version < kSchemaVersion; ++version) {
+  for (int64_t version = identity->version; version < SchemaVersion(); ++version) {
     const std::string stamp = fmt::format("PRAGMA user_version = {}; PRAGMA application_id = {}",
                                           version + 1, kApplicationId);
-    for (const char* sql : {kMigrations[static_cast<size_t>(version)], stamp.c_str()}) {
+    for (const char* sql : {Migrations()[static_cast<size_t>(version)], stamp.c_str()}) {
       if (Status status = database.Execute(sql); !status) {
         return status;
       }
@@ -163,7 +147,7 @@ Status CheckReadable(Database& database) {
   if (Status status = CheckIdentity(database, *identity); !status) {
     return status;
   }
-  if (identity->version < kSchemaVersion) {
+  if (identity->version < SchemaVersion()) {
     return Fail(fmt::format(
         "{}: {}; start a collection (pinfo attach, run or collect) with it first", database.Path(),
         identity->objects == 0 ? "holds no data yet" : "was written by an older pinfo"));

@@ -36,6 +36,20 @@ class SqliteReader : public Reader {
   Result<std::vector<std::pair<int64_t, LatencySummary>>> Minutes(int64_t since_minute) override {
     return sqlite::LoadMinutes(database_, since_minute);
   }
+  Result<std::vector<LatencyCount>> LatencyHistory(
+      const HistoryRange& range, const std::optional<std::string>& site,
+      const std::optional<std::string>& route) override {
+    return sqlite::LoadLatencyHistory(database_, range, site, route);
+  }
+  Result<std::vector<ProcessesPoint>> ProcessHistory(const HistoryRange& range) override {
+    return sqlite::LoadProcessHistory(database_, range);
+  }
+  Result<std::vector<SystemRow>> SystemHistory(const HistoryRange& range) override {
+    return sqlite::LoadSystemHistory(database_, range);
+  }
+  Result<std::vector<SystemRow>> LatestSystems() override {
+    return sqlite::LoadLatestSystems(database_);
+  }
   Result<Profile> RequestProfile(RequestId id) override {
     return sqlite::LoadRequestProfile(database_, id);
   }

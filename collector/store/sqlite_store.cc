@@ -41,6 +41,13 @@ constexpr const char* kAddStatus =
     "INSERT INTO process_status(process_id, wall_ns, rss_bytes, peak_rss_bytes, virtual_bytes,"
     " user_cpu_ns, system_cpu_ns, read_bytes, written_bytes, threads, open_fds)"
     " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
+constexpr const char* kAddSystem =
+    "INSERT INTO system_status(host_id, wall_ns, memory_total_bytes, memory_free_bytes,"
+    " memory_available_bytes, memory_buffers_bytes, memory_cached_bytes, swap_total_bytes,"
+    " swap_free_bytes, uptime_ns, cpu_busy_ns, cpu_idle_ns, cpus, load1_milli, load5_milli,"
+    " load15_milli, cpu_pressure_bp, memory_pressure_bp, io_pressure_bp)"
+    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18,"
+    " ?19)";
 constexpr const char* kAddRequest =
     "INSERT INTO request(id, process_id, pid, tid, route_id, method_id, protocol_id, target, "
     "status,"
@@ -96,6 +103,7 @@ class SqliteStore : public Store {
 
   Result<ProcessId> PutProcess(const ProcessRow& row) override;
   Status AddStatus(const StatusRow& row) override;
+  Status AddSystem(const SystemRow& row) override;
   Result<RequestIdRange> ReserveRequestIds(int64_t count) override;
   Status AddRequest(const RequestRow& row) override;
   Result<StackId> InternStack(std::span<const FrameRow> root_first) override;
@@ -137,6 +145,7 @@ class SqliteStore : public Store {
   Statement reserve_ids_;
   Statement put_process_;
   Statement add_status_;
+  Statement add_system_;
   Statement add_request_;
   Statement add_sample_;
   Statement add_minute_;
@@ -162,6 +171,7 @@ Status SqliteStore::Prepare() {
                             {&reserve_ids_, kReserveIds},
                             {&put_process_, kPutProcess},
                             {&add_status_, kAddStatus},
+                            {&add_system_, kAddSystem},
                             {&add_request_, kAddRequest},
                             {&add_sample_, kAddSample},
                             {&add_minute_, kAddMinute},
@@ -227,6 +237,21 @@ Status SqliteStore::AddStatus(const StatusRow& row) {
     return add_status_.Run(row.process.value, row.wall_ns, row.rss_bytes, row.peak_rss_bytes,
                            row.virtual_bytes, row.user_cpu_ns, row.system_cpu_ns, row.read_bytes,
                            row.written_bytes, row.threads, row.open_fds);
+  });
+}
+
+Status SqliteStore::AddSystem(const SystemRow& row) {
+  return InBatch([&]() -> Status {
+    const Result<int64_t> host = hosts_.Intern(row.host);
+    if (!host) {
+      return tl::unexpected(host.error());
+    }
+    return add_system_.Run(*host, row.wall_ns, row.memory_total_bytes, row.memory_free_bytes,
+                           row.memory_available_bytes, row.memory_buffers_bytes,
+                           row.memory_cached_bytes, row.swap_total_bytes, row.swap_free_bytes,
+                           row.uptime_ns, row.cpu_busy_ns, row.cpu_idle_ns, row.cpus,
+                           row.load1_milli, row.load5_milli, row.load15_milli, row.cpu_pressure_bp,
+                           row.memory_pressure_bp, row.io_pressure_bp);
   });
 }
 

@@ -1,4 +1,4 @@
-// The embedded store: one SQLite file in WAL mode. schema.sql beside this file is its schema.
+// The embedded store: one SQLite file in WAL mode. schema/ beside this file has its schema.
 #pragma once
 
 #include <memory>

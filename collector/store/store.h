@@ -31,6 +31,7 @@ class Store {
   // Inserts the row or updates that of the same (host, boot_id, pid, start_ticks).
   virtual Result<ProcessId> PutProcess(const ProcessRow& row) = 0;
   virtual Status AddStatus(const StatusRow& row) = 0;
+  virtual Status AddSystem(const SystemRow& row) = 0;
   // Ids nobody else will use. Opens its own transaction: REQUIRES no batch is open.
   virtual Result<RequestIdRange> ReserveRequestIds(int64_t count) = 0;
   virtual Status AddRequest(const RequestRow& row) = 0;  // row.id from a reserved range

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "bpf/wire.h"
 #include "html/report.h"
 #include "tests/unit/html/fake_reader.h"
 

@@ -1,3 +1,4 @@
+#include "bpf/wire.h"
 #include "cli/session_text.h"
 
 #include <gmock/gmock.h>
@@ -38,7 +39,7 @@ TEST(SessionText, OwnCostOfReplaysAndOpenSessionsIsNoShare) {
 }
 
 TEST(SessionText, WhatWasNotProfiledIsNoLoss) {
-  std::array<int64_t, PINFO_LOSS_KIND_COUNT> lost{};
+  LossCounts lost{};
   EXPECT_EQ(DescribeNotProfiled(lost), "");
   lost[PINFO_LOSS_PROFILE_RATE] = 7;
   EXPECT_EQ(DescribeNotProfiled(lost), "not profiled: 7 (over --profile-rate)");

@@ -19,6 +19,10 @@ class FakeReader : public Reader {
   std::vector<ProcessSummary> processes;
   std::vector<SessionRow> sessions;
   std::vector<std::pair<int64_t, LatencySummary>> minutes;
+  std::vector<LatencyCount> latency_history;
+  std::vector<ProcessesPoint> process_history;
+  std::vector<SystemRow> system_history;
+  std::vector<SystemRow> latest_systems;
   std::map<RequestId, Profile> profiles;
   Totals totals;
   std::string error;                   // where set, requests fail with it
@@ -33,6 +37,18 @@ class FakeReader : public Reader {
   Result<Totals> GetTotals() override { return totals; }
   Result<std::vector<SessionRow>> Sessions() override { return sessions; }
   Result<std::vector<std::pair<int64_t, LatencySummary>>> Minutes(int64_t since_minute) override;
+  Result<std::vector<LatencyCount>> LatencyHistory(const HistoryRange&,
+                                                   const std::optional<std::string>&,
+                                                   const std::optional<std::string>&) override {
+    return latency_history;
+  }
+  Result<std::vector<ProcessesPoint>> ProcessHistory(const HistoryRange&) override {
+    return process_history;
+  }
+  Result<std::vector<SystemRow>> SystemHistory(const HistoryRange&) override {
+    return system_history;
+  }
+  Result<std::vector<SystemRow>> LatestSystems() override { return latest_systems; }
   Result<Profile> RequestProfile(RequestId id) override;
   Result<Profile> RouteProfile(const std::optional<std::string>& site,
                                const std::string& route) override;

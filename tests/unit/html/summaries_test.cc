@@ -1,8 +1,11 @@
 #include "html/summaries.h"
 
+#include <algorithm>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "bpf/wire.h"
 #include "tests/unit/html/fake_reader.h"
 
 namespace pinfo::html {
@@ -58,11 +61,11 @@ TEST(BinMinutesTest, IsBoundedWhateverTheClockDid) {
 
 TEST(OverviewDataTest, NamesEveryLossAndSetsTheProfileRateApart) {
   FakeReader reader;
-  reader.totals.lost.fill(3);
+  std::fill_n(reader.totals.lost.begin(), LossKinds(), 3);
   const Result<nlohmann::json> overview = OverviewData(reader, {});
   ASSERT_TRUE(overview);
   const nlohmann::json& losses = (*overview)["losses"];
-  ASSERT_EQ(losses.size(), static_cast<size_t>(PINFO_LOSS_KIND_COUNT) - 1);
+  ASSERT_EQ(losses.size(), LossKinds() - 1);
   EXPECT_EQ((*overview)["not_profiled"], 3);
   for (const nlohmann::json& loss : losses) {
     EXPECT_EQ(loss["count"], 3);

@@ -33,6 +33,10 @@ class RememberingStore : public Store {
     return ProcessId{static_cast<int64_t>(row.pid.value)};
   }
   Status AddStatus(const StatusRow&) override { return {}; }
+  Status AddSystem(const SystemRow& row) override {
+    systems.push_back(row);
+    return {};
+  }
   Result<RequestIdRange> ReserveRequestIds(int64_t count) override {
     next_id += count;
     return RequestIdRange{next_id - count, count};
@@ -62,6 +66,7 @@ class RememberingStore : public Store {
   int64_t next_id = 1;
   std::vector<ProcessRow> processes;
   std::vector<RequestRow> requests;
+  std::vector<SystemRow> systems;
   std::vector<SampleRow> samples;
   std::vector<MinuteRow> minutes;
   SessionRow session;

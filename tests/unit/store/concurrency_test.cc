@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "bpf/wire.h"
 #include "tests/unit/store/store_fixture.h"
 
 namespace pinfo {

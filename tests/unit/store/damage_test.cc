@@ -107,7 +107,7 @@ TEST_F(DamageTest, ANewerSchema) {
 }
 
 TEST_F(DamageTest, AnOlderSchemaIsMigratedWithItsRows) {
-  Execute(sqlite::kSchemaVersion1);
+  Execute(sqlite::Migrations()[0]);
   Execute("PRAGMA user_version = 1");
   Execute(("PRAGMA application_id = " + std::to_string(sqlite::kApplicationId)).c_str());
   Execute(

@@ -1,6 +1,7 @@
 // Filters, orders and summaries of the reading side, and the profiles built from samples.
 #include <gmock/gmock.h>
 
+#include "bpf/wire.h"
 #include "collector/base/histogram.h"
 #include "tests/unit/store/store_fixture.h"
 

@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 
+#include "bpf/wire.h"
 #include "tests/unit/store/store_fixture.h"
 
 namespace pinfo {

@@ -7,6 +7,8 @@
 
 #include <gmock/gmock.h>
 
+#include "bpf/wire.h"
+
 namespace pinfo {
 namespace {
 

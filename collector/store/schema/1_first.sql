@@ -4,7 +4,7 @@
 -- never zero. What repeats (names, stacks) is stored once and referred to by id. Foreign keys stand
 -- where rows are few; request and sample leave them out, as each would cost a lookup a row.
 --
--- A version is never edited once released: a change is a migration of its own (schema.cc).
+-- A version is never edited once released: a change is a migration of its own, the next number.
 
 -- Ids handed out in ranges, so that several writers never collide and no id is used twice.
 CREATE TABLE sequence(
