@@ -73,19 +73,14 @@ static __always_inline void connection_begin(struct connection *connection, stru
   connection->role = server ? ROLE_SERVER : ROLE_OTHER;
 }
 
-/* One record with room for `room` bytes of payload, a constant. done: bytes of this call that
- * earlier records have told of. */
-static __always_inline void send_received(struct connection *connection,
+/* Fills a record with room for `room` bytes of payload behind it, a constant. done: bytes of this call
+ * that earlier records have told of. */
+static __always_inline void fill_received(struct pinfo_received *record,
+                                          struct connection *connection,
                                           const struct user_buffer *buffer, pinfo_u64 now,
                                           pinfo_u64 n, pinfo_u64 done, pinfo_u32 room) {
   struct pinfo_turn *turn = &connection->turn;
-  struct pinfo_received *record = bpf_ringbuf_reserve(&ring, sizeof(*record) + room, 0);
 
-  if (!record) {
-    turn->captured += room;
-    count_loss(PINFO_LOSS_RING_RECEIVED);
-    return;
-  }
   record->captured = copy_user(record + 1, room, buffer);
   fill_header(&record->header, PINFO_RECORD_RECEIVED, sizeof(*record) + record->captured, now);
   record->connection = turn->connection;
@@ -106,12 +101,28 @@ static __always_inline void send_received(struct connection *connection,
   record->reserved = 0;
   turn->captured += record->captured;
   turn->head = head_run(turn->head, (const pinfo_u8 *)(record + 1), record->captured, room);
+}
+
+/* One record with room for `room` bytes of payload, a constant. */
+static __always_inline void send_received(struct connection *connection,
+                                          const struct user_buffer *buffer, pinfo_u64 now,
+                                          pinfo_u64 n, pinfo_u64 done, pinfo_u32 room) {
+  struct pinfo_received *record = bpf_ringbuf_reserve(&ring, sizeof(*record) + room, 0);
+
+  if (!record) {
+    connection->turn.captured += room;
+    count_loss(PINFO_LOSS_RING_RECEIVED);
+    return;
+  }
+  fill_received(record, connection, buffer, now, n, done, room);
   bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
 }
 
 /* The call's bytes, or as many as are wanted: beyond the first PINFO_CAPTURE_MAX only while the
- * head goes on. The sizes keep the ring small for small requests. */
+ * head goes on. The sizes keep the ring small for small requests. hold: the thread keeps them, which
+ * holds nothing yet; NULL: they are sent. */
 static __always_inline void capture_received(struct connection *connection,
+                                             struct thread_state *hold,
                                              const struct byte_source *source, pinfo_u64 now,
                                              pinfo_u64 n) {
   struct user_buffer buffer = source_buffer(source, n);
@@ -119,7 +130,12 @@ static __always_inline void capture_received(struct connection *connection,
   pinfo_u64 done = 0;
   pinfo_u32 i;
 
-  if (buffer.length <= 144) {
+  if (hold) {
+    fill_received(&hold->request.received, connection, &buffer, now, n, 0,
+                  PINFO_EXCHANGE_CAPTURE_MAX);
+    hold->request_held = 1;
+    done = buffer.length;
+  } else if (buffer.length <= 144) {
     send_received(connection, &buffer, now, n, 0, 144);
     done = buffer.length;
   } else if (buffer.length <= 912) {
@@ -155,7 +171,9 @@ static __always_inline void on_received(struct connection *connection, struct th
   todo = pinfo_turn_receive(turn, now, n, (pinfo_u32)bpf_get_current_pid_tgid(), &spent);
   take_up(thread, turn->connection, turn->number, now, &spent);
   if (todo & PINFO_TURN_CAPTURE)
-    capture_received(connection, source, now, n);
+    capture_received(connection,
+                     (todo & PINFO_TURN_BEGAN) && n <= PINFO_EXCHANGE_CAPTURE_MAX ? thread : NULL,
+                     source, now, n);
 }
 
 /* The server or its peer has ended the connection. thread: the closing thread where the server
@@ -175,6 +193,8 @@ static __always_inline void on_closed(struct connection *connection, struct thre
     thread_flush(thread);
     return;
   }
+  if (thread)
+    thread_flush(thread);
   record = bpf_ringbuf_reserve(&ring, sizeof(*record), 0);
   if (!record) {
     count_loss(PINFO_LOSS_RING_OTHER);

@@ -14,7 +14,7 @@ struct task_struct___before_5_14 {
  * tracepoint's own argument for it came only with fa2c3254d7cf (5.18). */
 static __always_inline long task_state(struct task_struct *task) {
   if (bpf_core_field_exists(task->__state))
-    return BPF_CORE_READ(task, __state);
+    return task->__state; /* the tracepoint's own argument: no helper is needed to read it */
   return BPF_CORE_READ((struct task_struct___before_5_14 *)task, state);
 }
 

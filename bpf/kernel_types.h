@@ -89,6 +89,8 @@ struct thread_struct {
   unsigned long fsbase;
 };
 
+struct bpf_local_storage;
+
 struct task_struct {
   unsigned int __state;
   int pid;
@@ -98,6 +100,7 @@ struct task_struct {
   struct files_struct *files;
   struct signal_struct *signal;
   struct task_struct *real_parent;
+  struct bpf_local_storage *bpf_storage; /* NULL: no program keeps state of this task */
   struct thread_struct thread;
 };
 

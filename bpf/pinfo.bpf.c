@@ -40,6 +40,14 @@ static __always_inline struct connection *socket_connection(struct sock *sk,
   return connection;
 }
 
+/* No state tracepoint tells of a unix socket's end, but a read that gives nothing. What the thread
+ * holds comes before: it may be the request that is still to be answered. */
+static __always_inline void on_unix_end(struct connection *connection, struct thread_state *thread,
+                                        pinfo_u64 now) {
+  thread_flush(thread);
+  on_socket_closed(connection, NULL, now, false);
+}
+
 static __always_inline const struct pt_regs *current_registers(void) {
   return (const struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
 }
@@ -67,7 +75,7 @@ int BPF_PROG(sock_recv_length, struct sock *sk, int ret, int flags) {
   } else if (ret > 0 && !tls_hides(connection, thread, &source, now, ret))
     on_received(connection, thread, &source, now, ret);
   else if (ret == 0 && connection->endpoint.transport == PINFO_TRANSPORT_UNIX)
-    on_socket_closed(connection, NULL, now, false); /* no state tracepoint tells of a unix socket's end */
+    on_unix_end(connection, thread, now);
   return 0;
 }
 
@@ -112,7 +120,7 @@ static __always_inline void on_tcp_state(struct connection *connection, struct s
   /* close() and shutdown() enter these two states in the closing thread; CLOSE comes in softirq,
    * where the running thread has nothing to do with the connection. */
   if (next == KERNEL_TCP_FIN_WAIT1 || next == KERNEL_TCP_LAST_ACK)
-    thread = bpf_task_storage_get(&threads, bpf_get_current_task_btf(), 0, 0);
+    thread = known_thread(bpf_get_current_task_btf());
   on_socket_closed(connection, thread, now, BPF_CORE_READ(sk, sk_err) == KERNEL_ECONNRESET);
 }
 
@@ -252,7 +260,7 @@ int BPF_PROG(sys_exit, struct pt_regs *regs, long ret) {
     if (ret > 0 && !peek && !tls_hides(connection, thread, &source, now, ret))
       on_received(connection, thread, &source, now, ret);
     else if (ret == 0 && connection->endpoint.transport == PINFO_TRANSPORT_UNIX)
-      on_socket_closed(connection, NULL, now, false);
+      on_unix_end(connection, thread, now);
   } else if (direction == IO_SEND && ret > 0 &&
              !tls_hides(connection, thread, &source, now, ret)) {
     on_sent(connection, thread, &source, now, ret);
@@ -287,7 +295,7 @@ int BPF_PROG(sched_switch, bool preempt, struct task_struct *prev, struct task_s
   struct thread_state *thread;
   pinfo_u64 now = 0;
 
-  thread = bpf_task_storage_get(&threads, prev, 0, 0);
+  thread = known_thread(prev);
   if (thread) {
     const bool blocks = !preempt && task_state(prev) != 0;
 
@@ -300,7 +308,7 @@ int BPF_PROG(sched_switch, bool preempt, struct task_struct *prev, struct task_s
         capture_blocked(thread);
     }
   }
-  thread = bpf_task_storage_get(&threads, next, 0, 0);
+  thread = known_thread(next);
   if (thread) {
     if (!now)
       now = bpf_ktime_get_ns();
@@ -318,13 +326,13 @@ int BPF_PROG(sched_switch, bool preempt, struct task_struct *prev, struct task_s
 SEC("tp_btf/sched_waking")
 int BPF_PROG(sched_waking, struct task_struct *task) {
   struct task_struct *current = bpf_get_current_task_btf();
-  struct thread_state *thread = bpf_task_storage_get(&threads, current, 0, 0);
+  struct thread_state *thread = known_thread(current);
   struct thread_state *woken;
 
   if (!thread || !thread->connection || task->tgid != current->tgid ||
       !call_hands_over(current_registers()))
     return 0;
-  woken = bpf_task_storage_get(&threads, task, 0, 0);
+  woken = known_thread(task);
   if (woken)
     offer_turn(thread, woken);
   return 0;
@@ -332,7 +340,7 @@ int BPF_PROG(sched_waking, struct task_struct *task) {
 
 SEC("tp_btf/sched_wakeup")
 int BPF_PROG(sched_wakeup, struct task_struct *task) {
-  struct thread_state *thread = bpf_task_storage_get(&threads, task, 0, 0);
+  struct thread_state *thread = known_thread(task);
 
   if (thread && thread->run_state == THREAD_BLOCKED)
     thread_enter(thread, bpf_ktime_get_ns(), THREAD_RUNNABLE);
@@ -413,7 +421,7 @@ int BPF_PROG(sched_process_exec, struct task_struct *task, int old_pid,
 
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(sched_process_exit, struct task_struct *task) {
-  struct thread_state *thread = bpf_task_storage_get(&threads, task, 0, 0);
+  struct thread_state *thread = known_thread(task);
   const pinfo_u32 pid = task->tgid;
   struct pinfo_exit *record;
   bool ended;

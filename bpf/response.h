@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0 */
 /*
- * Bytes went out. The thread gathers what it sends of one response in its pending record; a send
+ * Bytes went out. The thread gathers what it sends of one response in its pending record, and where it
+ * still holds the request's beginning, that comes with it; a send
  * whose bytes tell more than its size (a head that goes on, what may be the last chunk of a body)
  * makes a record of its own.
  */
@@ -165,6 +166,23 @@ static __always_inline bool capture_beginning(struct pinfo_turn *turn, struct th
   return true;
 }
 
+/* Whether what the thread holds, if anything, goes on with the n bytes it sends. A request's beginning
+ * does only with the first bytes of its turn's response: where another thread answered first, it must
+ * not come later than that answer. */
+static __always_inline bool holds_only(const struct thread_state *thread,
+                                       const struct pinfo_turn *turn, unsigned todo,
+                                       pinfo_u64 n) {
+  const struct pinfo_response *response = &thread->pending.response;
+  const struct pinfo_received *request = &thread->request.received;
+
+  if (thread->pending_active)
+    return !(todo & (PINFO_TURN_FIRST_OUT | PINFO_TURN_MORE_OUT)) &&
+           response->connection == turn->connection && response->turn == turn->number;
+  return !thread->request_held ||
+         (turn->bytes_out == n && request->connection == turn->connection &&
+          request->turn == turn->number);
+}
+
 /* n bytes were handed to the kernel by the running thread. */
 static __always_inline void on_sent(struct connection *connection, struct thread_state *thread,
                                     const struct byte_source *source, pinfo_u64 now, pinfo_u64 n) {
@@ -184,9 +202,7 @@ static __always_inline void on_sent(struct connection *connection, struct thread
   buffer = source_buffer(source, n);
   todo = pinfo_turn_send(
       turn, now, n, turn->phase == PINFO_TURN_WRITING && buffer_begins_response(&buffer));
-  if ((todo & (PINFO_TURN_FIRST_OUT | PINFO_TURN_MORE_OUT)) ||
-      (thread->pending_active &&
-       (response->connection != turn->connection || response->turn != turn->number)))
+  if (!holds_only(thread, turn, todo, n))
     thread_flush(thread);
   thread_spent(thread, now, &spent);
   take_up_to_answer(thread, turn->connection, turn->number, turn->start_ns, now, &spent);
@@ -200,6 +216,7 @@ static __always_inline void on_sent(struct connection *connection, struct thread
     begin_response(response, turn, n);
   if (todo & PINFO_TURN_FIRST_OUT) {
     if (!capture_beginning(turn, thread, &buffer, n)) {
+      thread_flush(thread);
       if (!response_tells_time(turn, thread))
         tell_segment(thread, now, &spent);
       send_head(turn, thread, &spent, &buffer, now, n);

@@ -71,11 +71,18 @@ enum thread_run_state {
   THREAD_BLOCKED = 2,
 };
 
-/* The response a thread is writing. It becomes a record when the thread turns to something else,
- * so that all writes of one response cost one record. */
+/* What a thread has not told yet: the beginning of a small request that it has just received, and the
+ * response that it is writing. Each becomes a record when the thread turns to something else, or both
+ * become one (EXCHANGE): a small request that one thread answers without a break costs one record,
+ * and all writes of one response cost no more. Where both are there they are of one turn. */
+struct held_request {
+  struct pinfo_received received; /* the record, its captured bytes right behind it */
+  pinfo_u8 bytes[PINFO_EXCHANGE_CAPTURE_MAX];
+};
 struct pending_response {
   struct pinfo_response response; /* the record, its captured bytes right behind it */
   pinfo_u8 bytes[PINFO_RESPONSE_CAPTURE_MAX];
+  pinfo_u8 room[sizeof(struct held_request)]; /* for the request, in an EXCHANGE */
 };
 
 /* The call on an SSL object that the thread is in. */
@@ -110,7 +117,7 @@ struct thread_state {
   pinfo_u64 connection;           /* whose turn the thread handles; 0: nobody's */
   pinfo_u32 turn;
   pinfo_u8 run_state; /* enum thread_run_state */
-  pinfo_u8 pending_active;
+  pinfo_u8 pending_active; /* pending holds a response */
   pinfo_u8 claim;        /* enum thread_claim */
   pinfo_u8 answered;     /* it has sent a part of the turn's response */
   pinfo_u64 segment_ns;  /* since when it has handled the turn */
@@ -126,10 +133,12 @@ struct thread_state {
   pinfo_u64 adopted_sp;
   pinfo_u64 blocked_before_ns; /* spent.blocked_ns when it blocked last */
   pinfo_u8 blocked_call; /* enum blocked_call */
-  pinfo_u8 reserved[7];
+  pinfo_u8 request_held; /* request holds a request's beginning */
+  pinfo_u8 reserved[6];
   pinfo_u64 python_state; /* address of its PyThreadState when last seen; 0: none */
   struct tls_call tls;
   struct pending_response pending;
+  struct held_request request;
 };
 
 struct {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0 */
 /*
- * Per-thread state: which threads are followed, where their time goes, and the response that each
- * is writing. on-CPU + blocked + runqueue of a thread grows exactly as the clock does, because
+ * Per-thread state: which threads are followed, where their time goes, and what each has not told
+ * yet. on-CPU + blocked + runqueue of a thread grows exactly as the clock does, because
  * every moment belongs to the state entered last.
  */
 #ifndef PINFO_BPF_THREAD_H
@@ -13,11 +13,16 @@ static __always_inline bool is_followed(pinfo_u32 tgid) {
   return tgid != knob_own_pid && bpf_map_lookup_elem(&followed, &tgid) != NULL;
 }
 
+/* State of a task that is known to be followed, else NULL: one load for most others. */
+static __always_inline struct thread_state *known_thread(struct task_struct *task) {
+  return task->bpf_storage ? bpf_task_storage_get(&threads, task, 0, 0) : NULL;
+}
+
 /* State of the running thread if its process is followed, else NULL. Costs one storage look-up for
  * a followed thread, and a hash look-up more for every other. */
 static __always_inline struct thread_state *current_thread(void) {
   struct task_struct *task = bpf_get_current_task_btf();
-  struct thread_state *thread = bpf_task_storage_get(&threads, task, 0, 0);
+  struct thread_state *thread = known_thread(task);
 
   if (thread)
     return thread;
@@ -86,22 +91,68 @@ static __always_inline void send_segment(const struct thread_state *thread,
   bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
 }
 
-/* Sends the response that the thread has been writing, if any. */
-static __always_inline void thread_flush(struct thread_state *thread) {
+/* The request and its response as one record. False: they must be two. */
+static __always_inline bool send_exchange(struct thread_state *thread) {
   struct pinfo_response *response = &thread->pending.response;
+  const pinfo_u32 request_size = thread->request.received.header.size;
+  const pinfo_u32 captured = response->captured;
   pinfo_u32 size;
 
+  if (!(response->flags & PINFO_RESPONSE_TIMES_VALID))
+    return false; /* a SEGMENT belongs between */
+  /* The verifier needs the bounds; the producer keeps them. */
+  if (captured > PINFO_RESPONSE_CAPTURE_MAX || request_size < sizeof(struct pinfo_received) ||
+      request_size > sizeof(struct held_request))
+    return false;
+  if (bpf_probe_read_kernel(thread->pending.bytes + captured, request_size, &thread->request))
+    return false;
+  size = sizeof(*response) + captured + request_size;
+  if (size > sizeof(struct pending_response))
+    return false;
+  response->header.size = size;
+  response->header.type = PINFO_RECORD_EXCHANGE;
+  if (bpf_ringbuf_output(&ring, &thread->pending, size, BPF_RB_NO_WAKEUP))
+    count_loss(PINFO_LOSS_RING_RECEIVED);
+  return true;
+}
+
+/* Not static: verified once and by itself, not at each of the many places that call it. */
+__noinline int send_held(struct thread_state *thread) {
+  struct pinfo_response *response;
+  pinfo_u32 size;
+
+  if (!thread)
+    return 0;
+  response = &thread->pending.response;
+  if (thread->request_held) {
+    thread->request_held = 0;
+    if (thread->pending_active && send_exchange(thread)) {
+      thread->pending_active = 0;
+      return 0;
+    }
+    size = thread->request.received.header.size;
+    if (size < sizeof(struct pinfo_received) || size > sizeof(struct held_request))
+      return 0;
+    if (bpf_ringbuf_output(&ring, &thread->request, size, BPF_RB_NO_WAKEUP))
+      count_loss(PINFO_LOSS_RING_RECEIVED);
+  }
   if (!thread->pending_active)
-    return;
+    return 0;
   thread->pending_active = 0;
   if (!(response->flags & PINFO_RESPONSE_TIMES_VALID))
     send_segment(thread, &response->header, response->last_out_ns, &response->spent);
   size = response->header.size;
-  /* The verifier needs the bound; the producer keeps it. */
-  if (size < sizeof(*response) || size > sizeof(struct pending_response))
-    return;
+  if (size < sizeof(*response) || size > sizeof(*response) + PINFO_RESPONSE_CAPTURE_MAX)
+    return 0;
   if (bpf_ringbuf_output(&ring, &thread->pending, size, BPF_RB_NO_WAKEUP))
     count_loss(PINFO_LOSS_RING_RESPONSE);
+  return 0;
+}
+
+/* Sends what the thread has not told yet, if anything. */
+static __always_inline void thread_flush(struct thread_state *thread) {
+  if (thread->pending_active | thread->request_held)
+    send_held(thread);
 }
 
 #endif /* PINFO_BPF_THREAD_H */

@@ -10,7 +10,7 @@
 #ifndef PINFO_BPF_WIRE_H
 #define PINFO_BPF_WIRE_H
 
-#define PINFO_WIRE_VERSION 5
+#define PINFO_WIRE_VERSION 6
 
 typedef unsigned char pinfo_u8;
 typedef unsigned short pinfo_u16;
@@ -31,6 +31,9 @@ typedef unsigned long long pinfo_u64;
  * head has not ended by then. */
 #define PINFO_TURN_CAPTURE_MAX 8192
 #define PINFO_HEAD_CAPTURE_MAX 32768
+/* Bytes of one request's beginning that an exchange carries at most; more makes a record of its own
+ * (PINFO_RECORD_RECEIVED). */
+#define PINFO_EXCHANGE_CAPTURE_MAX 512
 /* Bytes of user stack that a sample carries at most. */
 #define PINFO_STACK_MAX 65536
 /* Python frames that a sample carries at most, the innermost ones. */
@@ -55,6 +58,7 @@ enum pinfo_record_type {
   PINFO_RECORD_EXACT = 14,       /* struct pinfo_exact + functions + edges */
   PINFO_RECORD_SEGMENT = 15,     /* struct pinfo_segment */
   PINFO_RECORD_SYSTEM = 16,      /* struct pinfo_system: /proc figures of the machine at one moment */
+  PINFO_RECORD_EXCHANGE = 17,    /* struct pinfo_exchange + captured bytes + a RECEIVED record */
 };
 
 /* Every record begins with this. size counts the header and the payload, without alignment. */
@@ -161,6 +165,14 @@ struct pinfo_segment {
   pinfo_u32 turn;
   pinfo_u8 flags;
   pinfo_u8 reserved[3];
+};
+
+/* RECEIVED and RESPONSE of one turn at once, which mean what they mean as two records: one thread
+ * read the request in one piece and answered without a break. response.flags has TIMES_VALID, and
+ * response.header is the exchange's, with its size and type. Payload: response.captured bytes (front
+ * and back are 0), and right behind them, so not aligned, the whole RECEIVED record. */
+struct pinfo_exchange {
+  struct pinfo_response response;
 };
 
 /* struct pinfo_close.flags */
@@ -449,5 +461,6 @@ PINFO_ASSERT_SIZE(struct pinfo_exact, 96);
 PINFO_ASSERT_SIZE(struct pinfo_exact_function, 40);
 PINFO_ASSERT_SIZE(struct pinfo_exact_edge, 32);
 PINFO_ASSERT_SIZE(struct pinfo_segment, 80);
+PINFO_ASSERT_SIZE(struct pinfo_exchange, 128);
 
 #endif /* PINFO_BPF_WIRE_H */

@@ -201,6 +201,7 @@ void Pipeline::OnRecord(const RecordView& record) {
     case PINFO_RECORD_RECEIVED:
     case PINFO_RECORD_SEGMENT:
     case PINFO_RECORD_RESPONSE:
+    case PINFO_RECORD_EXCHANGE:
     case PINFO_RECORD_CLOSE:
       assembler_.OnRecord(record);
       return;

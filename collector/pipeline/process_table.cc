@@ -140,6 +140,7 @@ void ProcessTable::OnRecord(const RecordView& record) {
       return;
     case PINFO_RECORD_RECEIVED:
     case PINFO_RECORD_RESPONSE:
+    case PINFO_RECORD_EXCHANGE:
     case PINFO_RECORD_CLOSE:
     case PINFO_RECORD_SEGMENT:
     case PINFO_RECORD_SAMPLE:

@@ -98,6 +98,7 @@ void ProcessWatcher::OnRecord(const RecordView& record, RecordSink& sink) {
     }
     case PINFO_RECORD_RECEIVED:
     case PINFO_RECORD_RESPONSE:
+    case PINFO_RECORD_EXCHANGE:
     case PINFO_RECORD_CLOSE:
     case PINFO_RECORD_MAPPING:
     case PINFO_RECORD_PROCESS:

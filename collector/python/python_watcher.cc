@@ -202,6 +202,7 @@ void PythonWatcher::OnRecord(const RecordView& record, RecordSink& sink) {
       return;
     case PINFO_RECORD_RECEIVED:
     case PINFO_RECORD_RESPONSE:
+    case PINFO_RECORD_EXCHANGE:
     case PINFO_RECORD_CLOSE:
     case PINFO_RECORD_STATUS:
     case PINFO_RECORD_SYSTEM:

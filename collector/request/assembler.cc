@@ -185,6 +185,12 @@ void RequestAssembler::OnRecord(const RecordView& record) {
     case PINFO_RECORD_RESPONSE:
       impl_->OnResponse(record.as<pinfo_response>(), record.text());
       break;
+    case PINFO_RECORD_EXCHANGE: {
+      const ExchangeParts parts = PartsOf(record);
+      impl_->OnReceived(parts.received, parts.request);
+      impl_->OnResponse(record.as<pinfo_exchange>().response, parts.response);
+      break;
+    }
     case PINFO_RECORD_SEGMENT:
       impl_->OnSegment(record.as<pinfo_segment>());
       break;

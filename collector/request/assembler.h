@@ -79,7 +79,7 @@ class RequestAssembler {
   RequestAssembler(AssemblerOptions options, Output output);
   ~RequestAssembler();
 
-  // REQUIRES: a record of type RECEIVED, SEGMENT, RESPONSE or CLOSE, or an EXIT with process_ended (its
+  // REQUIRES: a record of type RECEIVED, SEGMENT, RESPONSE, EXCHANGE or CLOSE, or an EXIT with process_ended (its
   // connections are over).
   void OnRecord(const RecordView& record);
   // The stream has reached now_ns: ends what has been idle too long.

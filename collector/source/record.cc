@@ -16,6 +16,23 @@ const T& View(std::span<const std::byte> bytes) {
   return *reinterpret_cast<const T*>(bytes.data());
 }
 
+// What an EXCHANGE announces behind its struct; SIZE_MAX where its two records cannot be of one
+// turn. REQUIRES: bytes holds the struct.
+size_t ExchangePayload(std::span<const std::byte> bytes, const pinfo_response& response) {
+  const size_t at = sizeof(pinfo_exchange) + response.captured;
+  if (response.front != 0 || response.back != 0 || bytes.size() < at + sizeof(pinfo_received)) {
+    return SIZE_MAX;
+  }
+  pinfo_received received;
+  std::memcpy(&received, bytes.data() + at, sizeof received);
+  const bool well_formed = received.header.type == PINFO_RECORD_RECEIVED &&
+                           received.header.size == sizeof received + received.captured &&
+                           received.header.pid == response.header.pid &&
+                           received.connection == response.connection &&
+                           received.turn == response.turn && received.offset == 0;
+  return well_formed ? size_t{response.captured} + received.header.size : SIZE_MAX;
+}
+
 // REQUIRES: bytes holds at least a header. The length field of a struct is read only where the
 // struct lies within bytes.
 Shape ShapeOf(std::span<const std::byte> bytes) {
@@ -32,6 +49,9 @@ Shape ShapeOf(std::span<const std::byte> bytes) {
     case PINFO_RECORD_RESPONSE:
       return shape.operator()<pinfo_response>(
           [](const auto& r) { return size_t{r.captured} + r.front + r.back; });
+    case PINFO_RECORD_EXCHANGE:
+      return shape.operator()<pinfo_exchange>(
+          [&bytes](const auto& r) { return ExchangePayload(bytes, r.response); });
     case PINFO_RECORD_CLOSE:
       return shape.operator()<pinfo_close>(none);
     case PINFO_RECORD_SAMPLE:
@@ -86,6 +106,15 @@ std::optional<RecordView> DecodeRecord(std::span<const std::byte> bytes) {
     return std::nullopt;
   }
   return RecordView(record, record.subspan(shape.fixed));
+}
+
+ExchangeParts PartsOf(const RecordView& exchange) {
+  ExchangeParts parts;
+  parts.response = exchange.text().substr(0, exchange.as<pinfo_exchange>().response.captured);
+  parts.request = exchange.text().substr(parts.response.size());
+  std::memcpy(&parts.received, parts.request.data(), sizeof parts.received);
+  parts.request.remove_prefix(sizeof parts.received);
+  return parts;
 }
 
 std::span<const std::byte> StackOf(const RecordView& sample) {

@@ -48,6 +48,14 @@ class RecordView {
 // Bytes beyond header.size are ignored.
 std::optional<RecordView> DecodeRecord(std::span<const std::byte> bytes);
 
+// The RECEIVED record in an EXCHANGE, with its bytes, and the bytes of the response.
+struct ExchangeParts {
+  pinfo_received received;
+  std::string_view request;
+  std::string_view response;
+};
+ExchangeParts PartsOf(const RecordView& exchange);
+
 // The two parts of a SAMPLE record's payload: the copied stack, and copies of the Python frames.
 std::span<const std::byte> StackOf(const RecordView& sample);
 std::vector<pinfo_python_frame> PythonFramesOf(const RecordView& sample);

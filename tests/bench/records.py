@@ -5,7 +5,7 @@ import struct
 FILE_HEADER_BYTES = 192
 # struct pinfo_header of bpf/wire.h: size, type, reserved, pid, tid, time_ns
 HEADER = struct.Struct("<IHHIIQ")
-RECEIVED, RESPONSE, CLOSE, SAMPLE = 1, 2, 3, 4
+RECEIVED, RESPONSE, CLOSE, SAMPLE, SEGMENT, EXCHANGE = 1, 2, 3, 4, 15, 17
 
 
 def count(path):
@@ -23,5 +23,5 @@ def count(path):
 def per_request(path, requests):
     """(records of connections, stack samples) a request."""
     found = count(path)
-    return (sum(found[kind] for kind in (RECEIVED, RESPONSE, CLOSE)) / requests,
+    return (sum(found[kind] for kind in (RECEIVED, RESPONSE, CLOSE, SEGMENT, EXCHANGE)) / requests,
             found[SAMPLE] / requests)

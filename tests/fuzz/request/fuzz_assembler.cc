@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -54,6 +55,39 @@ void Feed(pinfo::RequestAssembler& assembler, T record, std::string_view payload
   assembler.OnRecord(*view);
 }
 
+void FeedExchange(pinfo::RequestAssembler& assembler, Input& input, pinfo_header header,
+                  uint64_t connection, pinfo_u32 turn, uint64_t now) {
+  const std::string_view request = input.Take(input.Byte());
+  const std::string_view answer = input.Take(input.Byte());
+  pinfo_received received{};
+  received.header = header;
+  received.header.type = PINFO_RECORD_RECEIVED;
+  received.header.size = static_cast<pinfo_u32>(sizeof received + request.size());
+  received.connection = connection;
+  received.turn = turn;
+  received.start_ns = input.Figure() + now;
+  received.received = request.size();
+  received.previous_out = input.Figure();
+  received.captured = static_cast<pinfo_u16>(request.size());
+  pinfo_response response{};
+  response.header = header;
+  response.header.type = PINFO_RECORD_EXCHANGE;
+  response.connection = connection;
+  response.turn = turn;
+  response.start_ns = response.first_out_ns = now;
+  response.last_out_ns = input.Figure();
+  response.bytes_in = request.size();
+  response.bytes_out = answer.size() + input.Figure();
+  response.offset = input.Figure();
+  response.last_sent = input.Figure();
+  response.flags = input.Byte() & 31;
+  response.captured = static_cast<pinfo_u16>(answer.size());
+  std::string payload(answer);
+  payload.append(reinterpret_cast<const char*>(&received), sizeof received);
+  payload.append(request);
+  Feed(assembler, response, payload);
+}
+
 void FeedOne(pinfo::RequestAssembler& assembler, Input& input, uint64_t now) {
   const uint8_t choice = input.Byte();
   const uint8_t where = input.Byte();
@@ -76,8 +110,8 @@ void FeedOne(pinfo::RequestAssembler& assembler, Input& input, uint64_t now) {
       const std::string_view payload = input.Take(input.Byte());
       record.received = (choice & 16) != 0 ? input.Figure() : payload.size();
       record.transport = flags & 3;
-      record.flags = static_cast<pinfo_u8>(((flags >> 2) & 3) |
-                                           ((flags & 32) != 0 ? PINFO_RECEIVED_TLS : 0U));
+      record.flags =
+          static_cast<pinfo_u8>(((flags >> 2) & 3) | ((flags & 32) != 0 ? PINFO_RECEIVED_TLS : 0U));
       record.previous_out = (flags & 16) != 0 ? input.Figure() : 0;
       record.captured = static_cast<pinfo_u16>(payload.size());
       Feed(assembler, record, payload);
@@ -118,6 +152,10 @@ void FeedOne(pinfo::RequestAssembler& assembler, Input& input, uint64_t now) {
       break;
     }
     case 3: {
+      if ((choice & 4) != 0) {
+        FeedExchange(assembler, input, header, connection, turn, now);
+        break;
+      }
       pinfo_exit record{};
       record.header = header;
       record.header.type = PINFO_RECORD_EXIT;

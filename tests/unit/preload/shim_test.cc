@@ -70,6 +70,8 @@ class KeepingSink : public RecordSink {
       case PINFO_RECORD_EXEC:
         execs.push_back(text);
         break;
+      case PINFO_RECORD_EXCHANGE:
+        FAIL() << "the shim holds no request back";
       case PINFO_RECORD_SEGMENT:
         segments.push_back(record->as<pinfo_segment>());
         break;

@@ -53,8 +53,7 @@ void Conversation::Receive(std::string_view bytes, uint32_t tid) {
   size_t done = 0;
   do {
     const size_t room = pinfo_turn_capture_limit(&turn_) - turn_.captured;
-    const std::string_view piece =
-        bytes.substr(done, std::min<size_t>(room, PINFO_CAPTURE_MAX));
+    const std::string_view piece = bytes.substr(done, std::min<size_t>(room, PINFO_CAPTURE_MAX));
     EmitReceived(turn_.bytes_in - bytes.size() + done, bytes.size() - done, piece, tid);
     turn_.captured += static_cast<pinfo_u32>(piece.size());
     turn_.head = pinfo_head_run(turn_.head, Bytes(piece), piece.size());
@@ -82,10 +81,16 @@ void Conversation::EmitReceived(uint64_t offset, uint64_t received, std::string_
   record.transport = PINFO_TRANSPORT_TCP4;
   record.local_address[0] = record.peer_address[0] = 127;
   record.local_address[3] = record.peer_address[3] = 1;
-  record.flags = static_cast<pinfo_u8>(
-      (turn_.partial != 0 ? PINFO_RECEIVED_PARTIAL : 0U) |
-      (turn_.old != 0 && turn_.number == 1 ? PINFO_RECEIVED_OLD : 0U));
+  record.flags =
+      static_cast<pinfo_u8>((turn_.partial != 0 ? PINFO_RECEIVED_PARTIAL : 0U) |
+                            (turn_.old != 0 && turn_.number == 1 ? PINFO_RECEIVED_OLD : 0U));
   record.captured = static_cast<pinfo_u16>(piece.size());
+  if (producer_ == Producer::kHeld && offset == 0 && received <= PINFO_EXCHANGE_CAPTURE_MAX) {
+    request_held_ = true;
+    held_ = record;
+    held_bytes_ = piece;
+    return;
+  }
   records_.emplace_back(record, piece);
 }
 
@@ -103,6 +108,9 @@ void Conversation::SendBytes(uint64_t size, std::string_view visible, uint32_t t
     return;
   }
   if (pending_ && (pended_.header.tid != tid || (todo & PINFO_TURN_FIRST_OUT) != 0)) {
+    Flush();
+  }
+  if (request_held_ && !pending_ && (held_.header.tid != tid || turn_.bytes_out != size)) {
     Flush();
   }
   if (!pending_) {
@@ -171,7 +179,28 @@ void Conversation::CaptureEnd(uint64_t size, std::string_view visible) {
   }
 }
 
+// The request and its response as one record.
+void Conversation::FlushExchange() {
+  held_.header.size = static_cast<pinfo_u32>(sizeof held_ + held_bytes_.size());
+  pinfo_exchange record{pended_};
+  record.response.header.type = PINFO_RECORD_EXCHANGE;
+  const std::string_view held(reinterpret_cast<const char*>(&held_), sizeof held_);
+  records_.emplace_back(record, pended_bytes_ + std::string(held) + held_bytes_);
+}
+
 void Conversation::Flush() {
+  if (request_held_) {
+    request_held_ = false;
+    const bool whole = pending_ && (pended_.flags & PINFO_RESPONSE_TIMES_VALID) != 0 &&
+                       pended_front_.empty() && pended_back_.empty();
+    if (whole) {
+      pending_ = false;
+      pended_.captured = static_cast<pinfo_u16>(pended_bytes_.size());
+      FlushExchange();
+      return;
+    }
+    records_.emplace_back(held_, held_bytes_);
+  }
   if (!pending_) {
     return;
   }
@@ -190,6 +219,7 @@ void Conversation::Close(bool reset) {
     Flush();
     return;
   }
+  Flush();
   pinfo_close record{};
   record.header = Header(PINFO_RECORD_CLOSE, kTid);
   record.connection = turn_.connection;
@@ -198,6 +228,13 @@ void Conversation::Close(bool reset) {
   record.turn = turn_.number;
   record.flags = reset ? PINFO_CLOSE_RESET : 0;
   records_.emplace_back(record, std::string_view());
+}
+
+void Conversation::Wait(uint64_t ns) {
+  if (request_held_ && !pending_) {
+    Flush();  // the thread leaves the CPU
+  }
+  now_ += ns;
 }
 
 void Conversation::ExitProcess() {
@@ -221,6 +258,9 @@ std::vector<ServedRequest> Assemble(const std::vector<StoredRecord>& records,
     }
     const RecordView view = records[i].View();
     now = std::max(now, static_cast<int64_t>(view.header().time_ns));
+    if (view.type() == PINFO_RECORD_EXCHANGE) {  // nobody holds a request for long: time went on
+      assembler.Advance(static_cast<int64_t>(view.as<pinfo_exchange>().response.start_ns));
+    }
     assembler.OnRecord(view);
     assembler.Advance(now);
   }

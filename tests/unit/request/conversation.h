@@ -31,6 +31,7 @@ class StoredRecord {
 enum class Producer {
   kEachSend,  // one after every send, its figures growing
   kPended,    // one for all sends of a turn, when the thread does something else
+  kHeld,      // as kPended, and a small request's beginning comes with it
 };
 
 class Conversation {
@@ -48,7 +49,7 @@ class Conversation {
   void SendUnseen(uint64_t bytes);
   void Close(bool reset = false);
   void ExitProcess();
-  void Wait(uint64_t ns) { now_ += ns; }
+  void Wait(uint64_t ns);
   // What a producer that pends a response does when its thread turns to something else.
   void Flush();
 
@@ -59,6 +60,7 @@ class Conversation {
 
  private:
   pinfo_header Header(pinfo_record_type type, uint32_t tid) const;
+  void FlushExchange();
   void EmitReceived(uint64_t offset, uint64_t received, std::string_view piece, uint32_t tid);
   void SendBytes(uint64_t size, std::string_view visible, uint32_t tid);
   size_t CaptureOut(uint64_t size, std::string_view visible);
@@ -72,6 +74,9 @@ class Conversation {
   std::string pended_front_;
   std::string pended_back_;
   bool pending_ = false;
+  pinfo_received held_{};
+  std::string held_bytes_;
+  bool request_held_ = false;
   std::vector<StoredRecord> records_;
 };
 

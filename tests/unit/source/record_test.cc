@@ -42,6 +42,44 @@ TEST(DecodeRecordTest, ALengthThatDisagreesWithTheSizeIsRefused) {
   EXPECT_FALSE(DecodeRecord(BytesOf(words)).has_value());
 }
 
+TEST(DecodeRecordTest, AnExchangeHoldsTwoRecordsOfOneTurn) {
+  const RecordWords received = MakeReceived(5, 1, 2, "GET /");
+  const std::string_view inner(reinterpret_cast<const char*>(received.data()),
+                               sizeof(pinfo_received) + 5);
+  pinfo_exchange exchange{};
+  exchange.response.connection = 1;
+  exchange.response.turn = 2;
+  exchange.response.captured = 3;
+  const std::string payload = "abc" + std::string(inner);
+  const auto make = [&payload](const pinfo_exchange& from) {
+    return MakeRecord(from.response, PINFO_RECORD_EXCHANGE, 9, 1, 1, payload);
+  };
+  const RecordWords words = make(exchange);
+  const auto record = DecodeRecord(BytesOf(words));
+  ASSERT_TRUE(record.has_value());
+  const ExchangeParts parts = PartsOf(*record);
+  EXPECT_EQ(parts.response, "abc");
+  EXPECT_EQ(parts.request, "GET /");
+  EXPECT_EQ(parts.received.header.time_ns, 5U);
+  const size_t size = record->bytes().size();
+  for (size_t length = 0; length < size; ++length) {
+    RecordWords cut = words;
+    reinterpret_cast<pinfo_header*>(cut.data())->size = static_cast<pinfo_u32>(length);
+    EXPECT_FALSE(DecodeRecord(BytesOf(cut)).has_value()) << length;
+  }
+  for (const auto& change : std::vector<void (*)(pinfo_exchange&)>{
+           [](pinfo_exchange& e) { e.response.turn = 3; },
+           [](pinfo_exchange& e) { e.response.connection = 3; },
+           [](pinfo_exchange& e) { e.response.captured = 4; },
+           [](pinfo_exchange& e) { e.response.captured = 2; },
+           [](pinfo_exchange& e) { e.response.captured = 60000; },
+           [](pinfo_exchange& e) { e.response.back = 1; }}) {
+    pinfo_exchange wrong = exchange;
+    change(wrong);
+    EXPECT_FALSE(DecodeRecord(BytesOf(make(wrong))).has_value());
+  }
+}
+
 TEST(DecodeRecordTest, ASampleHasAStackAndPythonFramesBehindIt) {
   pinfo_sample sample{};
   sample.stack_bytes = 5;
