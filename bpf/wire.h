@@ -359,7 +359,8 @@ struct pinfo_mapping {
 };
 
 /* Who a process is. Payload: exe, comm, cwd and the arguments joined by spaces, each followed by
- * a zero byte. */
+ * a zero byte; then, where they are known, what runs it ("CPython 3.11.2, glibc 2.36") and the
+ * addresses on which it listens, joined by spaces. Sent again when one of them changes. */
 struct pinfo_process {
   struct pinfo_header header;
   pinfo_u64 start_ticks; /* /proc/PID/stat field 22, clock ticks since boot */
@@ -381,6 +382,7 @@ struct pinfo_status {
   pinfo_u64 written_bytes;
   pinfo_u32 threads;
   pinfo_u32 open_fds;
+  pinfo_u64 pss_bytes; /* memory truly used: shared pages counted by their share; 0: not read */
 };
 
 /* The machine; header.pid is 0. Times since boot, over all CPUs; pressure is PSI's share of time in
@@ -451,7 +453,7 @@ PINFO_ASSERT_SIZE(struct pinfo_exec, 32);
 PINFO_ASSERT_SIZE(struct pinfo_exit, 32);
 PINFO_ASSERT_SIZE(struct pinfo_mapping, 72);
 PINFO_ASSERT_SIZE(struct pinfo_process, 48);
-PINFO_ASSERT_SIZE(struct pinfo_status, 88);
+PINFO_ASSERT_SIZE(struct pinfo_status, 96);
 PINFO_ASSERT_SIZE(struct pinfo_system, 136);
 PINFO_ASSERT_SIZE(struct pinfo_loss, 40);
 PINFO_ASSERT_SIZE(struct pinfo_python_frame, 16);

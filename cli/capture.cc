@@ -157,7 +157,8 @@ void AddCaptureOptions(CLI::App& command, CaptureOptions& options, bool with_rec
                   "A route of your own, as /shop/{product} or /static/**")
       ->allow_extra_args(false)
       ->check(CLI::Validator(
-          [](const std::string& text) { return MessageOf(RoutePatterns::Parse({text})); }, "PATTERN"));
+          [](const std::string& text) { return MessageOf(RoutePatterns::Parse({text})); },
+          "PATTERN"));
   command
       .add_option("--max-routes", options.max_routes,
                   "Routes of a site at most; the rest counts as {other}")
@@ -171,8 +172,9 @@ void AddCaptureOptions(CLI::App& command, CaptureOptions& options, bool with_rec
 
 void AddOffCpuOptions(CLI::App& command, CaptureOptions& options) {
   command
-      .add_option("--off-cpu-min", options.off_cpu_min,
-                  "Take the stack of a wait within a request if it lasts at least this long; 0: of none")
+      .add_option(
+          "--off-cpu-min", options.off_cpu_min,
+          "Take the stack of a wait within a request if it lasts at least this long; 0: of none")
       ->capture_default_str()
       ->check(CLI::Validator(
           [](const std::string& text) {

@@ -194,6 +194,23 @@ std::string FormatDuration(int64_t ns) {
   return fmt::format("{} ns", ns);
 }
 
+std::string FormatAge(int64_t ns) {
+  const int64_t seconds = ns / kNsPerSecond;
+  constexpr int64_t kMinute = 60;
+  constexpr int64_t kHour = 60 * kMinute;
+  constexpr int64_t kDay = 24 * kHour;
+  if (seconds < kMinute) {
+    return FormatDuration(ns);
+  }
+  if (seconds < kHour) {
+    return fmt::format("{} min {} s", seconds / kMinute, seconds % kMinute);
+  }
+  if (seconds < kDay) {
+    return fmt::format("{} h {} min", seconds / kHour, seconds % kHour / kMinute);
+  }
+  return fmt::format("{} d {} h", seconds / kDay, seconds % kDay / kHour);
+}
+
 std::string FormatBytes(int64_t bytes) {
   static constexpr std::array<const char*, 6> kUnits = {"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
   if (bytes < 1024) {

@@ -12,6 +12,9 @@ namespace pinfo::cli {
 // Three significant digits and the unit that fits: "812 ns", "48.2 ms", "3.00 s".
 std::string FormatDuration(int64_t ns);
 
+// How long something has lived: the same up to a minute, then "5 min 3 s", "3 h 12 min", "4 d 7 h".
+std::string FormatAge(int64_t ns);
+
 // Powers of 1024: "80 B", "4.00 KiB".
 std::string FormatBytes(int64_t bytes);
 

@@ -155,7 +155,8 @@ void AddExactVariables(const CaptureOptions& options,
   variables.emplace_back("PINFO_EXACT",
                          options.profile.starts_with("1/") ? options.profile : "all");
   variables.emplace_back("PINFO_EXACT_MATCH", fmt::format("{}", fmt::join(options.match, "\n")));
-  variables.emplace_back("PINFO_EXACT_EXCLUDE", fmt::format("{}", fmt::join(options.exclude, "\n")));
+  variables.emplace_back("PINFO_EXACT_EXCLUDE",
+                         fmt::format("{}", fmt::join(options.exclude, "\n")));
 }
 
 Status Run(const RunOptions& options, const GlobalOptions& global) {

@@ -28,8 +28,7 @@ std::vector<std::string> DescribeLosses(const LossCounts& lost) {
   std::vector<std::string> lines;
   for (size_t kind = 0; kind < lost.size(); ++kind) {
     if (lost[kind] != 0 && IsLoss(kind)) {
-      lines.push_back(
-          fmt::format("{}: {}", LossName(kind), lost[kind]));
+      lines.push_back(fmt::format("{}: {}", LossName(kind), lost[kind]));
     }
   }
   return lines;

@@ -183,8 +183,8 @@ std::string Text(const Shown& shown, int64_t limit) {
     functions.AddRow({FormatDuration(each.self_ns), FormatDuration(each.total_ns),
                       each.function.name, Place(each.function)});
   }
-  return fmt::format("{}\n{}\n{}\n{}", Headline(shown.request, shown.profile.tree), Details(shown).Render(terminal),
-                     functions.Render(terminal), Losses(shown));
+  return fmt::format("{}\n{}\n{}\n{}", Headline(shown.request, shown.profile.tree),
+                     Details(shown).Render(terminal), functions.Render(terminal), Losses(shown));
 }
 
 Json ToJson(const Shown& shown, int64_t limit) {

@@ -69,7 +69,9 @@ Status BatchWriter::Commit(SessionRow& session) {
   }
   for (TrackedProcess& process : processes_.all()) {
     process.dirty = false;
+    process.sites.Clear();
   }
+  host_stored_ = true;
   requests_.clear();
   unattributed_.clear();
   statuses_.clear();
@@ -88,6 +90,9 @@ Result<int64_t> BatchWriter::WriteBatch(const SessionRow& session) {
       return tl::unexpected(id.error());
     }
     process.row.id = *id;
+  }
+  if (Status status = WriteServedSites(); !status) {
+    return tl::unexpected(status.error());
   }
   for (StatusEntry& entry : statuses_) {
     entry.row.process = entry.process->row.id;
@@ -124,6 +129,22 @@ Result<int64_t> BatchWriter::WriteBatch(const SessionRow& session) {
     }
   }
   return store_.PutSession(session);
+}
+
+Status BatchWriter::WriteServedSites() {
+  if (!host_stored_) {
+    if (Status status = store_.PutHost(processes_.DescribeHost()); !status) {
+      return status;
+    }
+  }
+  for (const TrackedProcess& process : processes_.all()) {
+    for (const ProcessSiteRow& row : process.sites.Rows(process.row.id)) {
+      if (Status status = store_.AddProcessSite(row); !status) {
+        return status;
+      }
+    }
+  }
+  return {};
 }
 
 Status BatchWriter::WriteSample(const Sample& sample, const RequestRow* request, bool row_kept) {

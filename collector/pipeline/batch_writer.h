@@ -55,6 +55,7 @@ class BatchWriter {
  private:
   Result<int64_t> WriteBatch(const SessionRow& session);  // the session's id
   Status WriteSample(const Sample& sample, const RequestRow* request, bool row_kept);
+  Status WriteServedSites();
   void GiveUpBeyondBound();
 
   Store& store_;
@@ -66,6 +67,7 @@ class BatchWriter {
   std::vector<Sample> unattributed_;
   std::vector<StatusEntry> statuses_;
   std::vector<SystemRow> systems_;
+  bool host_stored_ = false;
   int64_t rows_given_up_ = 0;
 };
 

@@ -62,8 +62,7 @@ class Pipeline {
   Pipeline(const PipelineOptions& options, Source& source, Store& store)
       : options_(options),
         store_(store),
-        modules_(TableCache::DefaultDirectory(),
-                 source.origin().boot_id == LiveOrigin().boot_id),
+        modules_(TableCache::DefaultDirectory(), source.origin().boot_id == LiveOrigin().boot_id),
         processes_(modules_, source.origin(), source.mode()),
         writer_(store, processes_),
         accumulated_(options.dump_dir),
@@ -155,16 +154,14 @@ void Pipeline::OnSample(const RecordView& record) {
 
 // A wait outside every request is how a server idles: nobody asks where.
 void Pipeline::AddUnattributed(std::vector<Sample> samples) {
-  std::erase_if(samples,
-                [](const Sample& sample) { return sample.kind == PINFO_SAMPLE_BLOCKED; });
+  std::erase_if(samples, [](const Sample& sample) { return sample.kind == PINFO_SAMPLE_BLOCKED; });
   writer_.AddUnattributed(std::move(samples));
 }
 
 void Pipeline::OnStatus(const RecordView& record) {
   TrackedProcess& process = processes_.Get(Pid{record.header().pid});
-  const StatusRow row =
-      StatusRowOf(record.as<pinfo_status>(),
-                  processes_.WallNs(static_cast<int64_t>(record.header().time_ns)));
+  const StatusRow row = StatusRowOf(
+      record.as<pinfo_status>(), processes_.WallNs(static_cast<int64_t>(record.header().time_ns)));
   process.row.seen_wall_ns = row.wall_ns;
   process.dirty = true;
   writer_.AddStatus({.process = &process, .row = row});
@@ -184,9 +181,8 @@ void Pipeline::OnPython(const RecordView& record) {
 }
 
 void Pipeline::OnSystem(const RecordView& record) {
-  writer_.AddSystem(SystemRowOf(
-      record.as<pinfo_system>(), processes_.host(),
-      processes_.WallNs(static_cast<int64_t>(record.header().time_ns))));
+  writer_.AddSystem(SystemRowOf(record.as<pinfo_system>(), processes_.host(),
+                                processes_.WallNs(static_cast<int64_t>(record.header().time_ns))));
 }
 
 void Pipeline::OnLoss(const RecordView& record) {
@@ -281,9 +277,10 @@ void Pipeline::OnServed(ServedRequest request) {
   row.samples = static_cast<int64_t>(entry.samples.size());
   ++summary_.session.requests_seen;
   summary_.session.samples_attributed += row.samples;
-  summary_.session.samples_seen += std::ranges::count(
-      entry.samples, uint8_t{PINFO_SAMPLE_BLOCKED}, &Sample::kind);
+  summary_.session.samples_seen +=
+      std::ranges::count(entry.samples, uint8_t{PINFO_SAMPLE_BLOCKED}, &Sample::kind);
   writer_.Count(row);
+  entry.process->sites.Add(row);
   candidates_.push_back(std::move(candidate));
 }
 

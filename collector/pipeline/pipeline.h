@@ -36,7 +36,7 @@ struct PipelineOptions {
   bool live = true;                 // false: a recording
   // The profiled ones are those that come with an exact profile, or were to have one.
   bool exact_selects = false;
-  bool native_python = false;       // the interpreter's own frames around Python's, too
+  bool native_python = false;  // the interpreter's own frames around Python's, too
   std::optional<int64_t> duration_ns;
   int64_t retain_age_ns = int64_t{14} * 86'400 * 1'000'000'000;
   int64_t retain_bytes = int64_t{1} << 30;
@@ -47,9 +47,9 @@ struct PipelineSummary {
   int64_t profiled = 0;
   int64_t exact = 0;  // of them, with exact counts
   int64_t samples_incomplete = 0;
-  int64_t rows_not_stored = 0;   // requests the database refused for too long, or at the end
+  int64_t rows_not_stored = 0;     // requests the database refused for too long, or at the end
   std::vector<std::string> notes;  // sentences on what could not be seen, each once
-  std::string stats_file_error;  // the first stats file that could not be written, and why
+  std::string stats_file_error;    // the first stats file that could not be written, and why
   std::vector<std::string> accumulation_messages;  // what happened to the accumulated ones
   Status status;  // why not everything seen was captured or stored; the figures hold all the same
 };

@@ -16,6 +16,9 @@ StatusRow StatusRowOf(const pinfo_status& record, int64_t wall_ns) {
   row.written_bytes = static_cast<int64_t>(record.written_bytes);
   row.threads = static_cast<int32_t>(record.threads);
   row.open_fds = static_cast<int32_t>(record.open_fds);
+  if (record.pss_bytes != 0) {
+    row.pss_bytes = static_cast<int64_t>(record.pss_bytes);
+  }
   return row;
 }
 

@@ -73,6 +73,8 @@ void ProcessTable::OnProcess(const RecordView& record) {
   row.comm = NextText(text);
   row.cwd = NextText(text);
   row.argv = NextText(text);
+  row.runtime = NextText(text);
+  row.listen = NextText(text);
   // Ticks count from boot on CLOCK_BOOTTIME.
   static const int64_t ns_per_tick = 1'000'000'000 / sysconf(_SC_CLK_TCK);
   row.start_wall_ns =
@@ -98,6 +100,7 @@ void ProcessTable::OnTask(const RecordView& record) {
   process.row.comm = parent.row.comm;
   process.row.cwd = parent.row.cwd;
   process.row.argv = parent.row.argv;
+  process.row.runtime = parent.row.runtime;
   process.row.uid = parent.row.uid;
 }
 

@@ -13,6 +13,7 @@
 
 #include "collector/base/ids.h"
 #include "collector/pipeline/python_codes.h"
+#include "collector/pipeline/served_sites.h"
 #include "collector/source/record.h"
 #include "collector/source/source.h"
 #include "collector/stack/address_space.h"
@@ -28,7 +29,8 @@ struct TrackedProcess {
   PythonCodes python;
   uint64_t maps_version = 0;     // grows whenever a mapping changes
   uint64_t program_version = 0;  // grows with every exec
-  bool dirty = true;          // row differs from what is stored
+  bool dirty = true;             // row differs from what is stored
+  ServedSites sites;             // what it served since the last batch stored
 };
 
 class ProcessTable {
@@ -45,6 +47,9 @@ class ProcessTable {
   // REQUIRES: nothing refers to them any more.
   void ForgetEnded(int64_t before_wall_ns, const std::function<void(TrackedProcess&)>& on_forget);
   [[nodiscard]] const std::string& host() const { return origin_.host; }
+  [[nodiscard]] HostRow DescribeHost() const {
+    return {origin_.host, origin_.uname, origin_.fqdn, origin_.addresses};
+  }
   [[nodiscard]] int64_t WallNs(int64_t monotonic_ns) const {
     return monotonic_ns + origin_.wall_minus_monotonic_ns;
   }

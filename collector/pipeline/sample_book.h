@@ -61,7 +61,7 @@ class SampleBook {
   void TakeLoose(const ServedRequest& request, std::vector<Sample>& taken);
 
   std::unordered_map<ConnectionId, OfConnection> waiting_;
-  std::deque<Sample> loose_;  // by time, nearly
+  std::deque<Sample> loose_;      // by time, nearly
   std::vector<Sample> overflow_;  // given up, not yet handed out
   size_t size_ = 0;
   size_t capacity_;

@@ -1,9 +1,9 @@
 // Sample records -> named stacks: unwinds the copied stack, names its frames, remembers both.
 //
 // A sample with Python frames becomes a stack of these alone, as Python's own profilers show it:
-// the time of native code counts for the Python function that called it. Where it waits in a call of
-// a native library (sqlite3_step), that call is its innermost frame. With native_python the native
-// frames stay, and Python's stand where the interpreter evaluated them.
+// the time of native code counts for the Python function that called it. Where it waits in a call
+// of a native library (sqlite3_step), that call is its innermost frame. With native_python the
+// native frames stay, and Python's stand where the interpreter evaluated them.
 //
 // One thread.
 #pragma once

@@ -9,6 +9,7 @@
 #include <sstream>
 #include <string_view>
 
+#include <arpa/inet.h>
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -125,6 +126,42 @@ std::optional<std::vector<uint64_t>> SocketInodes(Pid pid) {
   return inodes;
 }
 
+// Calls visit(address in hexadecimal, port, inode) for each socket of /proc/PID/net/tcp or tcp6
+// that listens. The format: Documentation/networking/proc_net_tcp.rst.
+template <typename Visit>
+void ForEachTcpListener(Pid pid, const char* table, Visit visit) {
+  std::istringstream in(ReadAll(ProcPath(pid, table)));
+  std::string line;
+  std::getline(in, line);  // the heading
+  while (std::getline(in, line)) {
+    char address[33] = {};
+    unsigned port = 0;
+    unsigned state = 0;
+    uint64_t inode = 0;
+    constexpr unsigned kListen = 0x0A;
+    if (sscanf(line.c_str(), " %*d: %32[0-9A-F]:%x %*[0-9A-F]:%*x %x %*s %*s %*s %*d %*d %lu",
+               address, &port, &state, &inode) == 4 &&
+        state == kListen) {
+      visit(std::string_view(address), port, inode);
+    }
+  }
+}
+
+// Of hexadecimal words, each in the machine's byte order; a text in brackets for IPv6.
+std::string AddressText(std::string_view hexadecimal) {
+  uint32_t words[4] = {};
+  const size_t count = std::min<size_t>(hexadecimal.size() / 8, std::size(words));
+  for (size_t i = 0; i < count; ++i) {
+    const std::string_view word = hexadecimal.substr(8 * i, 8);
+    std::from_chars(word.data(), word.data() + word.size(), words[i], 16);
+  }
+  char text[INET6_ADDRSTRLEN] = {};
+  if (inet_ntop(count == 1 ? AF_INET : AF_INET6, words, text, sizeof(text)) == nullptr) {
+    return "?";
+  }
+  return count == 1 ? std::string(text) : "[" + std::string(text) + "]";
+}
+
 }  // namespace
 
 std::optional<uint64_t> ReadStartTicks(Pid pid) {
@@ -135,7 +172,7 @@ std::optional<uint64_t> ReadStartTicks(Pid pid) {
   return FieldNumber(fields, 22);
 }
 
-std::optional<RecordBytes> ReadProcessRecord(Pid pid) {
+std::optional<RecordBytes> ReadProcessRecord(Pid pid, const ProcessFacts& facts) {
   const std::vector<std::string> fields = StatFields(pid);
   if (fields.size() < 20) {
     return std::nullopt;
@@ -147,7 +184,8 @@ std::optional<RecordBytes> ReadProcessRecord(Pid pid) {
   }
   std::string text;
   for (const std::string& part :
-       {ReadLink(ProcPath(pid, "exe")), ReadComm(pid), ReadLink(ProcPath(pid, "cwd")), arguments}) {
+       {ReadLink(ProcPath(pid, "exe")), ReadComm(pid), ReadLink(ProcPath(pid, "cwd")), arguments,
+        facts.runtime, facts.listen}) {
     text += part.substr(0, PINFO_TEXT_MAX);
     text += '\0';
   }
@@ -185,6 +223,10 @@ std::optional<RecordBytes> ReadStatusRecord(Pid pid) {
   return MakeRecord(record, {});
 }
 
+uint64_t ReadPssBytes(Pid pid) {
+  return NamedNumber(ReadAll(ProcPath(pid, "smaps_rollup")), "Pss") * 1024;
+}
+
 std::optional<RecordBytes> ReadFinalStatusRecord(Pid pid, const RecordBytes& last) {
   const std::vector<std::string> fields = StatFields(pid);
   if (fields.size() < 20 || last.size() * sizeof(uint64_t) < sizeof(pinfo_status)) {
@@ -215,8 +257,8 @@ bool ExecutableMaps::SameAs(const ExecutableMaps& other) const {
   constexpr size_t kHeaderWords = sizeof(pinfo_header) / sizeof(uint64_t);
   return std::equal(records.begin(), records.end(), other.records.begin(), other.records.end(),
                     [](const RecordBytes& a, const RecordBytes& b) {
-                      return std::equal(a.begin() + kHeaderWords, a.end(),
-                                        b.begin() + kHeaderWords, b.end());
+                      return std::equal(a.begin() + kHeaderWords, a.end(), b.begin() + kHeaderWords,
+                                        b.end());
                     });
 }
 
@@ -270,26 +312,56 @@ std::string ReadComm(Pid pid) {
   return comm;
 }
 
+std::string ReadExe(Pid pid) { return ReadLink(ProcPath(pid, "exe")); }
+
 std::vector<uint16_t> ListenPorts(Pid pid) {
   const std::optional<std::vector<uint64_t>> inodes = SocketInodes(pid);
   std::vector<uint16_t> ports;
   for (const char* table : {"net/tcp", "net/tcp6"}) {
-    std::istringstream in(ReadAll(ProcPath(pid, table)));
-    std::string line;
-    std::getline(in, line);  // the heading
-    while (std::getline(in, line)) {
-      unsigned port = 0;
-      unsigned state = 0;
-      uint64_t inode = 0;
-      // The format of /proc/net/tcp, Documentation/networking/proc_net_tcp.rst.
-      if (sscanf(line.c_str(), " %*d: %*[0-9A-F]:%x %*[0-9A-F]:%*x %x %*s %*s %*s %*d %*d %lu",
-                 &port, &state, &inode) == 3 &&
-          state == 0x0A && (!inodes || std::binary_search(inodes->begin(), inodes->end(), inode))) {
+    ForEachTcpListener(pid, table, [&](std::string_view, unsigned port, uint64_t inode) {
+      if (!inodes || std::binary_search(inodes->begin(), inodes->end(), inode)) {
         ports.push_back(static_cast<uint16_t>(port));
       }
-    }
+    });
   }
   return ports;
+}
+
+std::vector<std::string> ListenAddresses(Pid pid) {
+  const std::optional<std::vector<uint64_t>> inodes = SocketInodes(pid);
+  std::vector<std::string> addresses;
+  if (!inodes || inodes->empty()) {
+    return addresses;
+  }
+  const auto held = [&](uint64_t inode) {
+    return std::binary_search(inodes->begin(), inodes->end(), inode);
+  };
+  for (const char* table : {"net/tcp", "net/tcp6"}) {
+    ForEachTcpListener(pid, table, [&](std::string_view address, unsigned port, uint64_t inode) {
+      if (held(inode)) {
+        addresses.push_back(AddressText(address) + ":" + std::to_string(port));
+      }
+    });
+  }
+  std::istringstream in(ReadAll(ProcPath(pid, "net/unix")));
+  std::string line;
+  std::getline(in, line);  // the heading
+  while (std::getline(in, line)) {
+    unsigned flags = 0;
+    unsigned type = 0;
+    uint64_t inode = 0;
+    int path_at = 0;
+    // Num RefCount Protocol Flags Type St Inode Path; __SO_ACCEPTCON is what listen(2) sets.
+    constexpr unsigned kAcceptsConnections = 0x10000;
+    if (sscanf(line.c_str(), "%*x: %*x %*x %x %x %*x %lu %n", &flags, &type, &inode, &path_at) ==
+            3 &&
+        (flags & kAcceptsConnections) != 0 && path_at > 0 && held(inode)) {
+      addresses.push_back("unix:" + line.substr(static_cast<size_t>(path_at)));
+    }
+  }
+  std::sort(addresses.begin(), addresses.end());
+  addresses.erase(std::unique(addresses.begin(), addresses.end()), addresses.end());
+  return addresses;
 }
 
 }  // namespace pinfo

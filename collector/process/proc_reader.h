@@ -15,10 +15,21 @@ namespace pinfo {
 // Field 22 of /proc/PID/stat in clock ticks since boot; nullopt where there is no such process.
 std::optional<uint64_t> ReadStartTicks(Pid pid);
 
+// What a process is known by once it has run for a moment; empty where not known (yet).
+struct ProcessFacts {
+  std::string runtime;  // collector/process/runtime_version.h
+  std::string listen;   // addresses, joined by spaces
+  friend bool operator==(const ProcessFacts&, const ProcessFacts&) = default;
+};
+
 // PINFO_RECORD_PROCESS; nullopt where there is no such process.
-std::optional<RecordBytes> ReadProcessRecord(Pid pid);
-// PINFO_RECORD_STATUS; nullopt where there is no such process any more.
+std::optional<RecordBytes> ReadProcessRecord(Pid pid, const ProcessFacts& facts = {});
+// PINFO_RECORD_STATUS, without pss_bytes; nullopt where there is no such process any more.
 std::optional<RecordBytes> ReadStatusRecord(Pid pid);
+// Bytes of memory with shared pages counted by their share (Pss of /proc/PID/smaps_rollup); 0 where
+// it may not be read. The kernel walks the page tables for it, under the lock that mmap(2) takes:
+// about 1 ms for 100 MB, in which the target's own mmap waits. REQUIRES a caller that asks rarely.
+uint64_t ReadPssBytes(Pid pid);
 // The same for a process that has just ended: its CPU time as long as nobody has waited for it, its
 // memory and descriptors, which are gone, as in its last record.
 std::optional<RecordBytes> ReadFinalStatusRecord(Pid pid, const RecordBytes& last);
@@ -39,14 +50,18 @@ bool MapsAreReadable(Pid pid);
 bool IsKernelThread(Pid pid);
 // Ended, and not yet waited for by its parent. A leader that has ended before its threads is none.
 bool IsZombie(Pid pid);
-Pid ParentOf(Pid pid);                   // Pid{0} where there is none
+Pid ParentOf(Pid pid);                 // Pid{0} where there is none
 std::vector<Pid> ChildrenOf(Pid pid);  // direct children, of every thread
 std::vector<Pid> AllPids();
 std::string ReadComm(Pid pid);
+std::string ReadExe(Pid pid);  // as the process sees it; empty where it may not be read
 
 // TCP ports on which the process listens, from its descriptors and its network namespace. Where its
 // descriptors may not be looked at, all ports on which anybody listens there: a connection's local
 // port is one of them only at the end that accepted it.
 std::vector<uint16_t> ListenPorts(Pid pid);
+// Where it listens: "127.0.0.1:8000", "[::]:80", "unix:/run/app.sock" (an abstract one with @),
+// sorted, each once. Empty where its descriptors may not be looked at.
+std::vector<std::string> ListenAddresses(Pid pid);
 
 }  // namespace pinfo

@@ -17,6 +17,14 @@ constexpr int64_t kWantedMapsIntervalNs = 100'000'000;
 // The machine's load is an average over a minute, its memory changes slowly.
 constexpr int64_t kSystemIntervalNs = 5'000'000'000;
 
+// A server listens soon after its start, and seldom changes where.
+constexpr int64_t kFirstFactsNs = 500'000'000;
+constexpr int64_t kFactsIntervalNs = 60'000'000'000;
+// Reading what memory is truly used holds the lock that the target's mmap takes, for a time that
+// grows with its memory: seldom, and not at all where it could be felt.
+constexpr int64_t kPssIntervalNs = 60'000'000'000;
+constexpr uint64_t kPssRssMax = uint64_t{2} << 30;
+
 void Emit(const RecordBytes& record, RecordSink& sink) {
   sink.OnRecord(std::as_bytes(std::span(record)));
 }
@@ -28,10 +36,18 @@ bool Contains(const std::vector<std::pair<uint64_t, uint64_t>>& ranges, uint64_t
 
 }  // namespace
 
-void ProcessWatcher::Follow(Pid pid, RecordSink& sink) { Begin(pid, MonotonicNs(), sink); }
+void ProcessWatcher::Follow(Pid pid, RecordSink& sink) {
+  const int64_t now_ns = MonotonicNs();
+  Begin(pid, now_ns, sink);
+  if (const auto it = watched_.find(pid); it != watched_.end()) {
+    it->second.next_facts_ns = now_ns;  // it has run for a while
+  }
+}
 
 void ProcessWatcher::Watch(Pid pid) {
-  watched_.try_emplace(pid).first->second.maps_interval_ns = kFirstMapsIntervalNs;
+  Watched& watched = watched_.try_emplace(pid).first->second;
+  watched.maps_interval_ns = kFirstMapsIntervalNs;
+  watched.next_facts_ns = MonotonicNs() + kFirstFactsNs;
 }
 
 void ProcessWatcher::Begin(Pid pid, int64_t now_ns, RecordSink& sink) {
@@ -45,6 +61,7 @@ void ProcessWatcher::Begin(Pid pid, int64_t now_ns, RecordSink& sink) {
   watched.maps_interval_ns = kFirstMapsIntervalNs;
   ReadMaps(pid, watched, now_ns, sink);
   watched.next_status_ns = now_ns;
+  watched.next_facts_ns = now_ns + kFirstFactsNs;
 }
 
 void ProcessWatcher::ReadMaps(Pid pid, Watched& watched, int64_t now_ns, RecordSink& sink) {
@@ -113,6 +130,44 @@ void ProcessWatcher::OnRecord(const RecordView& record, RecordSink& sink) {
   }
 }
 
+void ProcessWatcher::ReadFacts(Pid pid, Watched& watched, RecordSink& sink) {
+  std::vector<std::string> libraries;
+  for (const RecordBytes& bytes : watched.maps.records) {
+    pinfo_mapping mapping{};
+    std::memcpy(&mapping, bytes.data(), sizeof(mapping));
+    libraries.emplace_back(reinterpret_cast<const char*>(bytes.data()) + sizeof(mapping),
+                           mapping.path_bytes);
+  }
+  ProcessFacts facts;
+  facts.runtime = runtimes_.Describe(pid, ReadExe(pid), libraries);
+  for (const std::string& address : ListenAddresses(pid)) {
+    facts.listen += (facts.listen.empty() ? "" : " ") + address;
+  }
+  if (facts == watched.facts) {
+    return;
+  }
+  watched.facts = std::move(facts);
+  if (const auto record = ReadProcessRecord(pid, watched.facts)) {
+    Emit(*record, sink);
+  }
+}
+
+void ProcessWatcher::ReadStatus(Pid pid, Watched& watched, int64_t now_ns, RecordSink& sink) {
+  auto record = ReadStatusRecord(pid);
+  if (!record) {
+    return;
+  }
+  pinfo_status status{};
+  std::memcpy(&status, record->data(), sizeof(status));
+  if (now_ns >= watched.next_pss_ns) {
+    status.pss_bytes = status.rss_bytes <= kPssRssMax ? ReadPssBytes(pid) : 0;
+    watched.next_pss_ns = now_ns + kPssIntervalNs;
+    std::memcpy(record->data(), &status, sizeof(status));
+  }
+  Emit(*record, sink);
+  watched.last_status = std::move(*record);
+}
+
 void ProcessWatcher::WantMaps(Watched& watched) {
   watched.maps_wanted = true;
   watched.next_maps_ns = std::min(watched.next_maps_ns, MonotonicNs() + kWantedMapsIntervalNs);
@@ -152,11 +207,12 @@ void ProcessWatcher::Tick(int64_t now_ns, RecordSink& sink) {
     if (now_ns >= watched.next_maps_ns) {
       ReadMaps(pid, watched, now_ns, sink);
     }
+    if (now_ns >= watched.next_facts_ns) {
+      ReadFacts(pid, watched, sink);
+      watched.next_facts_ns = now_ns + kFactsIntervalNs;
+    }
     if (now_ns >= watched.next_status_ns) {
-      if (auto record = ReadStatusRecord(pid)) {
-        Emit(*record, sink);
-        watched.last_status = std::move(*record);
-      }
+      ReadStatus(pid, watched, now_ns, sink);
       watched.next_status_ns = now_ns + status_interval_ns_;
     }
   }

@@ -1,5 +1,6 @@
 // Keeps the stream's knowledge of processes up to date from /proc: who they are, what they have
-// mapped, what they use; and how the machine is. Emits records into the same sink as the source that owns it.
+// mapped, what they use; and how the machine is. Emits records into the same sink as the source
+// that owns it.
 //
 // One thread. Cost: a handful of small /proc files per process and status interval; maps are read
 // again after an exec, when a sample falls outside the known mappings, and every status interval.
@@ -12,6 +13,7 @@
 
 #include "collector/base/ids.h"
 #include "collector/process/proc_reader.h"
+#include "collector/process/runtime_version.h"
 #include "collector/source/record.h"
 #include "collector/source/source.h"
 
@@ -44,17 +46,23 @@ class ProcessWatcher {
     int64_t next_maps_ns = 0;
     int64_t maps_interval_ns = 0;
     int64_t next_status_ns = 0;
+    int64_t next_facts_ns = 0;
+    int64_t next_pss_ns = 0;
     bool maps_wanted = false;
     RecordBytes last_status;
+    ProcessFacts facts;
   };
 
   void Begin(Pid pid, int64_t now_ns, RecordSink& sink);
   void ReadMaps(Pid pid, Watched& watched, int64_t now_ns, RecordSink& sink);
   static void WantMaps(Watched& watched);
+  void ReadFacts(Pid pid, Watched& watched, RecordSink& sink);
+  static void ReadStatus(Pid pid, Watched& watched, int64_t now_ns, RecordSink& sink);
 
   int64_t status_interval_ns_;
   int64_t next_system_ns_ = 0;
   std::unordered_map<Pid, Watched> watched_;
+  RuntimeVersions runtimes_;
 };
 
 }  // namespace pinfo

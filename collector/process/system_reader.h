@@ -19,7 +19,8 @@ struct SystemFiles {
   std::string io_pressure;
 };
 
-// Pure; figures that a text does not have are 0. Formats: proc(5), Documentation/accounting/psi.rst.
+// Pure; figures that a text does not have are 0. Formats: proc(5),
+// Documentation/accounting/psi.rst.
 pinfo_system ParseSystem(const SystemFiles& files);
 
 // PINFO_RECORD_SYSTEM of this moment.

@@ -26,6 +26,10 @@ struct Origin {
   std::string boot_id;  // /proc/sys/kernel/random/boot_id
   int64_t wall_minus_monotonic_ns = 0;
   int64_t boot_minus_monotonic_ns = 0;  // time suspended: start_ticks count from boot
+  // For people; empty for recordings.
+  std::string uname = {};
+  std::string fqdn = {};       // the node name where /etc/hosts has no longer one; no DNS is asked
+  std::string addresses = {};  // of the interfaces but loopback and link-local, joined by spaces
 };
 Origin LiveOrigin();  // of this machine now
 

@@ -72,15 +72,28 @@ struct SiteSummary {
   std::string site;
   int64_t routes = 0;
   LatencySummary latency;
+  std::vector<ProcessSiteRow> processes = {};  // that served it
 };
 
 struct ProcessSummary {
   ProcessRow process;
-  int64_t requests = 0;  // rows, by weight
-  StatusRow last;        // the newest /proc figures; wall_ns 0 where there are none
+  int64_t requests = 0;
+  int64_t failed = 0;
+  int64_t latency_sum_ns = 0;
+  int64_t timed = 0;  // requests behind on_cpu_sum_ns
+  int64_t on_cpu_sum_ns = 0;
+  StatusRow last;  // the newest /proc figures; wall_ns 0 where there are none
+  // Over all of them; 0 where there are none. Sums and counts, so that means of several processes
+  // can be taken.
+  int64_t statuses = 0;
+  int64_t min_rss_bytes = 0;
   int64_t max_rss_bytes = 0;
+  int64_t sum_rss_bytes = 0;
+  int64_t max_peak_rss_bytes = 0;  // the kernel's own high-water mark
   int32_t min_threads = 0;
   int32_t max_threads = 0;
+  int64_t sum_threads = 0;
+  std::optional<int64_t> pss_bytes;  // the newest
 };
 
 struct Totals {
@@ -115,11 +128,11 @@ struct LatencyCount {
 
 // What the followed processes used together in a bin.
 struct ProcessesPoint {
-  int64_t wall_ns = 0;      // where the bin begins
-  int32_t processes = 0;    // with figures in the bin
-  int64_t rss_bytes = 0;    // each process's mean, added up
-  int64_t cpu_ns = 0;       // user and system
-  int32_t threads = 0;      // each process's most, added up
+  int64_t wall_ns = 0;    // where the bin begins
+  int32_t processes = 0;  // with figures in the bin
+  int64_t rss_bytes = 0;  // each process's mean, added up
+  int64_t cpu_ns = 0;     // user and system
+  int32_t threads = 0;    // each process's most, added up
 };
 
 class Reader {
@@ -145,6 +158,7 @@ class Reader {
   virtual Result<std::vector<ProcessesPoint>> ProcessHistory(const HistoryRange& range) = 0;
   // Every figure the mean of its bin, wall_ns where the bin begins; hosts apart.
   virtual Result<std::vector<SystemRow>> SystemHistory(const HistoryRange& range) = 0;
+  virtual Result<std::vector<HostRow>> Hosts() = 0;
   // The newest figures of each host.
   virtual Result<std::vector<SystemRow>> LatestSystems() = 0;
   // Fails where there is no such request.

@@ -18,12 +18,23 @@ constexpr const char* kProcessHistory =
     " SELECT bin, count(*), cast(sum(rss_bytes) AS INTEGER), sum(cpu_ns), sum(threads)"
     " FROM one GROUP BY bin ORDER BY bin";
 
-constexpr const char* kSystemColumns[] = {
-    "memory_total_bytes",  "memory_free_bytes", "memory_available_bytes", "memory_buffers_bytes",
-    "memory_cached_bytes", "swap_total_bytes",  "swap_free_bytes",        "uptime_ns",
-    "cpu_busy_ns",         "cpu_idle_ns",       "cpus",                   "load1_milli",
-    "load5_milli",         "load15_milli",      "cpu_pressure_bp",        "memory_pressure_bp",
-    "io_pressure_bp"};
+constexpr const char* kSystemColumns[] = {"memory_total_bytes",
+                                          "memory_free_bytes",
+                                          "memory_available_bytes",
+                                          "memory_buffers_bytes",
+                                          "memory_cached_bytes",
+                                          "swap_total_bytes",
+                                          "swap_free_bytes",
+                                          "uptime_ns",
+                                          "cpu_busy_ns",
+                                          "cpu_idle_ns",
+                                          "cpus",
+                                          "load1_milli",
+                                          "load5_milli",
+                                          "load15_milli",
+                                          "cpu_pressure_bp",
+                                          "memory_pressure_bp",
+                                          "io_pressure_bp"};
 
 std::string SystemColumns(std::string_view before, std::string_view behind) {
   std::string columns;

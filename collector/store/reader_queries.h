@@ -31,6 +31,7 @@ Result<Totals> LoadTotals(Database& database);
 // reader_processes.cc
 Result<std::vector<ProcessSummary>> LoadProcesses(Database& database);
 Result<std::vector<SessionRow>> LoadSessions(Database& database);
+Result<std::vector<HostRow>> LoadHosts(Database& database);
 
 // reader_history.cc
 Result<std::vector<LatencyCount>> LoadLatencyHistory(Database& database, const HistoryRange& range,

@@ -1,5 +1,7 @@
 #include <algorithm>
 #include <map>
+#include <string_view>
+#include <unordered_map>
 
 #include <fmt/format.h>
 #include <sys/stat.h>
@@ -153,6 +155,33 @@ Status LoadLosses(Database& database, Totals& totals) {
                     });
 }
 
+// Which processes served each site.
+Status AddProcesses(Database& database, std::vector<SiteSummary>& sites) {
+  std::unordered_map<std::string_view, SiteSummary*> by_name;
+  for (SiteSummary& each : sites) {
+    by_name.emplace(each.site, &each);
+  }
+  return ForEachRow(
+      database,
+      "SELECT site.name, p.process_id, p.requests, p.failed, p.latency_sum_ns, p.timed,"
+      " p.on_cpu_sum_ns, p.first_wall_ns, p.last_wall_ns FROM process_site p JOIN site ON"
+      " site.id = p.site_id ORDER BY p.first_wall_ns, p.process_id",
+      [&](const Statement& row) {
+        if (const auto it = by_name.find(row.Text(0)); it != by_name.end()) {
+          it->second->processes.push_back({.process = ProcessId{row.Int(1)},
+                                           .site = it->second->site,
+                                           .requests = row.Int(2),
+                                           .failed = row.Int(3),
+                                           .latency_sum_ns = row.Int(4),
+                                           .timed = row.Int(5),
+                                           .on_cpu_sum_ns = row.Int(6),
+                                           .first_wall_ns = row.Int(7),
+                                           .last_wall_ns = row.Int(8)});
+        }
+        return true;
+      });
+}
+
 }  // namespace
 
 Result<std::vector<RouteSummary>> LoadRoutes(Database& database) {
@@ -185,7 +214,7 @@ Result<std::vector<SiteSummary>> LoadSites(Database& database) {
     return tl::unexpected(summaries.error());
   }
   std::vector<SiteSummary> sites;
-  const Status status = ForEachRow(
+  Status status = ForEachRow(
       database,
       "SELECT site.id, site.name, (SELECT count(*) FROM route WHERE site_id = site.id"
       " AND id IN (SELECT route_id FROM minute)) FROM site ORDER BY site.name",
@@ -196,6 +225,9 @@ Result<std::vector<SiteSummary>> LoadSites(Database& database) {
         }
         return true;
       });
+  if (status) {
+    status = AddProcesses(database, sites);
+  }
   if (!status) {
     return tl::unexpected(status.error());
   }

@@ -86,9 +86,9 @@ Status DeleteByAge(Sweep& sweep, int64_t cutoff) {
     int64_t limit;
   };
   for (const Step& step : {Step{kDeleteSamples, kChunkRows}, Step{kDeleteRequests, kChunkRows},
-                           Step{kDeleteStatuses, kChunkRows},
-                           Step{kDeleteSystems, kChunkRows}, Step{kDeleteMinutes, kChunkMinutes},
-                           Step{kDeleteSessions, kChunkRows}, Step{kDeleteProcesses, kChunkRows}}) {
+                           Step{kDeleteStatuses, kChunkRows}, Step{kDeleteSystems, kChunkRows},
+                           Step{kDeleteMinutes, kChunkMinutes}, Step{kDeleteSessions, kChunkRows},
+                           Step{kDeleteProcesses, kChunkRows}}) {
     if (Status status = sweep.DeleteAll(step.sql, cutoff, step.limit); !status) {
       return status;
     }

@@ -46,10 +46,33 @@ struct ProcessRow {
   std::string cwd;
   std::string argv;
   uint32_t uid = 0;
+  std::string runtime;  // what runs it: "CPython 3.11.2, glibc 2.36"
+  std::string listen;   // addresses, joined by spaces
   int64_t start_wall_ns = 0;
   int64_t seen_wall_ns = 0;  // last update
   std::optional<int64_t> end_wall_ns;
   std::optional<int32_t> exit_status;  // as wait(2) gives it
+};
+
+// What a process served of one site. In the store the row of the same process and site is added to.
+struct ProcessSiteRow {
+  ProcessId process;
+  std::string site;
+  int64_t requests = 0;
+  int64_t failed = 0;  // 5xx, aborted
+  int64_t latency_sum_ns = 0;
+  int64_t timed = 0;  // requests behind on_cpu_sum_ns
+  int64_t on_cpu_sum_ns = 0;
+  int64_t first_wall_ns = 0;  // when the first and the last of them began
+  int64_t last_wall_ns = 0;
+};
+
+// A machine whose servers were watched.
+struct HostRow {
+  std::string host;  // machine id
+  std::string uname;
+  std::string fqdn;
+  std::string addresses;  // of its interfaces but loopback, joined by spaces
 };
 
 // /proc figures of a machine at one moment.
@@ -93,6 +116,7 @@ struct StatusRow {
   int64_t written_bytes = 0;
   int32_t threads = 0;
   int32_t open_fds = 0;
+  std::optional<int64_t> pss_bytes;  // memory truly used: shared pages by their share
 };
 
 struct RequestRow {

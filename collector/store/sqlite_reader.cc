@@ -47,6 +47,7 @@ class SqliteReader : public Reader {
   Result<std::vector<SystemRow>> SystemHistory(const HistoryRange& range) override {
     return sqlite::LoadSystemHistory(database_, range);
   }
+  Result<std::vector<HostRow>> Hosts() override { return sqlite::LoadHosts(database_); }
   Result<std::vector<SystemRow>> LatestSystems() override {
     return sqlite::LoadLatestSystems(database_);
   }

@@ -25,8 +25,8 @@ constexpr const char* kReserveIds =
 constexpr const char* kPutProcess =
     "INSERT INTO process(host_id, boot_id, pid, start_ticks, parent_pid, mode, exe, comm, cwd, "
     "argv,"
-    " uid, start_wall_ns, seen_wall_ns, end_wall_ns, exit_status)"
-    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)"
+    " uid, start_wall_ns, seen_wall_ns, end_wall_ns, exit_status, runtime, listen)"
+    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)"
     " ON CONFLICT(host_id, boot_id, pid, start_ticks) DO UPDATE SET"
     " parent_pid = excluded.parent_pid, mode = excluded.mode,"
     " exe = coalesce(nullif(excluded.exe, ''), exe),"
@@ -36,11 +36,30 @@ constexpr const char* kPutProcess =
     " start_wall_ns = excluded.start_wall_ns,"
     " seen_wall_ns = max(seen_wall_ns, excluded.seen_wall_ns),"
     " end_wall_ns = coalesce(excluded.end_wall_ns, end_wall_ns),"
-    " exit_status = coalesce(excluded.exit_status, exit_status) RETURNING id";
+    " exit_status = coalesce(excluded.exit_status, exit_status),"
+    " runtime = coalesce(nullif(excluded.runtime, ''), runtime),"
+    " listen = coalesce(nullif(excluded.listen, ''), listen) RETURNING id";
+// A process told of by its parent's fork has no start time until /proc was read: the row stored
+// meanwhile becomes that of the process, not one beside it.
+constexpr const char* kCompleteProcess =
+    "UPDATE OR IGNORE process SET start_ticks = ?2"
+    " WHERE id = ?1 AND start_ticks = 0 AND pid = ?3 AND boot_id = ?4";
 constexpr const char* kAddStatus =
     "INSERT INTO process_status(process_id, wall_ns, rss_bytes, peak_rss_bytes, virtual_bytes,"
-    " user_cpu_ns, system_cpu_ns, read_bytes, written_bytes, threads, open_fds)"
-    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
+    " user_cpu_ns, system_cpu_ns, read_bytes, written_bytes, threads, open_fds, pss_bytes)"
+    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
+constexpr const char* kAddProcessSite =
+    "INSERT INTO process_site(process_id, site_id, requests, failed, latency_sum_ns, timed,"
+    " on_cpu_sum_ns, first_wall_ns, last_wall_ns) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
+    " ON CONFLICT(process_id, site_id) DO UPDATE SET requests = requests + excluded.requests,"
+    " failed = failed + excluded.failed, latency_sum_ns = latency_sum_ns + excluded.latency_sum_ns,"
+    " timed = timed + excluded.timed, on_cpu_sum_ns = on_cpu_sum_ns + excluded.on_cpu_sum_ns,"
+    " first_wall_ns = min(first_wall_ns, excluded.first_wall_ns),"
+    " last_wall_ns = max(last_wall_ns, excluded.last_wall_ns)";
+constexpr const char* kPutHost =
+    "UPDATE host SET uname = coalesce(nullif(?2, ''), uname),"
+    " fqdn = coalesce(nullif(?3, ''), fqdn), addresses = coalesce(nullif(?4, ''), addresses)"
+    " WHERE id = ?1";
 constexpr const char* kAddSystem =
     "INSERT INTO system_status(host_id, wall_ns, memory_total_bytes, memory_free_bytes,"
     " memory_available_bytes, memory_buffers_bytes, memory_cached_bytes, swap_total_bytes,"
@@ -104,6 +123,8 @@ class SqliteStore : public Store {
   Result<ProcessId> PutProcess(const ProcessRow& row) override;
   Status AddStatus(const StatusRow& row) override;
   Status AddSystem(const SystemRow& row) override;
+  Status AddProcessSite(const ProcessSiteRow& row) override;
+  Status PutHost(const HostRow& row) override;
   Result<RequestIdRange> ReserveRequestIds(int64_t count) override;
   Status AddRequest(const RequestRow& row) override;
   Result<StackId> InternStack(std::span<const FrameRow> root_first) override;
@@ -137,6 +158,7 @@ class SqliteStore : public Store {
   Database database_;  // before the statements: they must go first
   sqlite::TextInterner hosts_;
   sqlite::TextInterner words_;
+  sqlite::TextInterner sites_;
   sqlite::RouteInterner routes_;
   sqlite::StackInterner stacks_;
   Statement begin_;
@@ -144,8 +166,11 @@ class SqliteStore : public Store {
   Statement rollback_;
   Statement reserve_ids_;
   Statement put_process_;
+  Statement complete_process_;
   Statement add_status_;
   Statement add_system_;
+  Statement add_process_site_;
+  Statement put_host_;
   Statement add_request_;
   Statement add_sample_;
   Statement add_minute_;
@@ -160,7 +185,8 @@ class SqliteStore : public Store {
 Status SqliteStore::Prepare() {
   for (Status status :
        {hosts_.Prepare(database_, "host", "machine_id"), words_.Prepare(database_, "word", "text"),
-        routes_.Prepare(database_), stacks_.Prepare(database_)}) {
+        sites_.Prepare(database_, "site", "name"), routes_.Prepare(database_),
+        stacks_.Prepare(database_)}) {
     if (!status) {
       return status;
     }
@@ -170,8 +196,11 @@ Status SqliteStore::Prepare() {
                             {&rollback_, "ROLLBACK"},
                             {&reserve_ids_, kReserveIds},
                             {&put_process_, kPutProcess},
+                            {&complete_process_, kCompleteProcess},
                             {&add_status_, kAddStatus},
                             {&add_system_, kAddSystem},
+                            {&add_process_site_, kAddProcessSite},
+                            {&put_host_, kPutHost},
                             {&add_request_, kAddRequest},
                             {&add_sample_, kAddSample},
                             {&add_minute_, kAddMinute},
@@ -212,6 +241,7 @@ void SqliteStore::Rollback() {
   }
   hosts_.Clear();
   words_.Clear();
+  sites_.Clear();
   routes_.Clear();
   stacks_.Clear();
   batch_error_.reset();
@@ -224,10 +254,17 @@ Result<ProcessId> SqliteStore::PutProcess(const ProcessRow& row) {
     if (!host) {
       return tl::unexpected(host.error());
     }
-    const Result<std::optional<int64_t>> id =
-        put_process_.Query(*host, row.boot_id, row.pid.value, row.start_ticks, row.parent.value,
-                           row.mode, row.exe, row.comm, row.cwd, row.argv, row.uid,
-                           row.start_wall_ns, row.seen_wall_ns, row.end_wall_ns, row.exit_status);
+    if (row.id.value != 0 && row.start_ticks != 0) {
+      if (Status status = complete_process_.Run(row.id.value, row.start_ticks, row.pid.value,
+                                                row.boot_id);
+          !status) {
+        return tl::unexpected(status.error());
+      }
+    }
+    const Result<std::optional<int64_t>> id = put_process_.Query(
+        *host, row.boot_id, row.pid.value, row.start_ticks, row.parent.value, row.mode, row.exe,
+        row.comm, row.cwd, row.argv, row.uid, row.start_wall_ns, row.seen_wall_ns, row.end_wall_ns,
+        row.exit_status, row.runtime, row.listen);
     return id.map([](const auto& value) { return ProcessId{value.value_or(0)}; });
   });
 }
@@ -236,7 +273,29 @@ Status SqliteStore::AddStatus(const StatusRow& row) {
   return InBatch([&] {
     return add_status_.Run(row.process.value, row.wall_ns, row.rss_bytes, row.peak_rss_bytes,
                            row.virtual_bytes, row.user_cpu_ns, row.system_cpu_ns, row.read_bytes,
-                           row.written_bytes, row.threads, row.open_fds);
+                           row.written_bytes, row.threads, row.open_fds, row.pss_bytes);
+  });
+}
+
+Status SqliteStore::AddProcessSite(const ProcessSiteRow& row) {
+  return InBatch([&]() -> Status {
+    const Result<int64_t> site = sites_.Intern(row.site);
+    if (!site) {
+      return tl::unexpected(site.error());
+    }
+    return add_process_site_.Run(row.process.value, *site, row.requests, row.failed,
+                                 row.latency_sum_ns, row.timed, row.on_cpu_sum_ns,
+                                 row.first_wall_ns, row.last_wall_ns);
+  });
+}
+
+Status SqliteStore::PutHost(const HostRow& row) {
+  return InBatch([&]() -> Status {
+    const Result<int64_t> host = hosts_.Intern(row.host);
+    if (!host) {
+      return tl::unexpected(host.error());
+    }
+    return put_host_.Run(*host, row.uname, row.fqdn, row.addresses);
   });
 }
 

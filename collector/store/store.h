@@ -28,10 +28,15 @@ class Store {
   virtual Status Commit() = 0;
   virtual void Rollback() = 0;
 
-  // Inserts the row or updates that of the same (host, boot_id, pid, start_ticks).
+  // Inserts the row or updates that of the same (host, boot_id, pid, start_ticks); one stored with
+  // start_ticks 0, not known then, is that of row.id.
   virtual Result<ProcessId> PutProcess(const ProcessRow& row) = 0;
   virtual Status AddStatus(const StatusRow& row) = 0;
   virtual Status AddSystem(const SystemRow& row) = 0;
+  // Adds to the row of the same process and site.
+  virtual Status AddProcessSite(const ProcessSiteRow& row) = 0;
+  // What is empty leaves what is known.
+  virtual Status PutHost(const HostRow& row) = 0;
   // Ids nobody else will use. Opens its own transaction: REQUIRES no batch is open.
   virtual Result<RequestIdRange> ReserveRequestIds(int64_t count) = 0;
   virtual Status AddRequest(const RequestRow& row) = 0;  // row.id from a reserved range

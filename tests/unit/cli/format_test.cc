@@ -38,6 +38,16 @@ TEST(Format, Durations) {
   EXPECT_THAT(FormatDuration(std::numeric_limits<int64_t>::min()), HasSubstr("-9223372037 s"));
 }
 
+TEST(Format, Ages) {
+  EXPECT_EQ(FormatAge(0), "0 ns");
+  EXPECT_EQ(FormatAge(59 * kSecond), "59.0 s");
+  EXPECT_EQ(FormatAge(60 * kSecond), "1 min 0 s");
+  EXPECT_EQ(FormatAge(3'599 * kSecond), "59 min 59 s");
+  EXPECT_EQ(FormatAge(3'600 * kSecond), "1 h 0 min");
+  EXPECT_EQ(FormatAge(86'399 * kSecond), "23 h 59 min");
+  EXPECT_EQ(FormatAge(200'000 * kSecond), "2 d 7 h");
+}
+
 TEST(Format, Bytes) {
   EXPECT_EQ(FormatBytes(1023), "1023 B");
   EXPECT_EQ(FormatBytes(1024), "1.00 KiB");

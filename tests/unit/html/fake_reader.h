@@ -48,6 +48,7 @@ class FakeReader : public Reader {
   Result<std::vector<SystemRow>> SystemHistory(const HistoryRange&) override {
     return system_history;
   }
+  Result<std::vector<HostRow>> Hosts() override { return std::vector<HostRow>(); }
   Result<std::vector<SystemRow>> LatestSystems() override { return latest_systems; }
   Result<Profile> RequestProfile(RequestId id) override;
   Result<Profile> RouteProfile(const std::optional<std::string>& site,

@@ -37,6 +37,14 @@ class RememberingStore : public Store {
     systems.push_back(row);
     return {};
   }
+  Status AddProcessSite(const ProcessSiteRow& row) override {
+    process_sites.push_back(row);
+    return {};
+  }
+  Status PutHost(const HostRow& row) override {
+    hosts.push_back(row);
+    return {};
+  }
   Result<RequestIdRange> ReserveRequestIds(int64_t count) override {
     next_id += count;
     return RequestIdRange{next_id - count, count};
@@ -67,6 +75,8 @@ class RememberingStore : public Store {
   std::vector<ProcessRow> processes;
   std::vector<RequestRow> requests;
   std::vector<SystemRow> systems;
+  std::vector<ProcessSiteRow> process_sites;
+  std::vector<HostRow> hosts;
   std::vector<SampleRow> samples;
   std::vector<MinuteRow> minutes;
   SessionRow session;

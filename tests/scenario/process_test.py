@@ -1,0 +1,80 @@
+"""Processes that come, serve, crash and go: what status tells of each, of sites and of the machine."""
+import os
+import platform
+import signal
+import urllib.request
+
+import harness
+import running
+from harness import check, check_equal, scenario
+
+
+def rows(context, kind):
+    return [row for row in context.json_lines("status") if row["type"] == kind]
+
+
+@scenario(seconds=60)
+def workers_come_and_go(context):
+    """gunicorn replaces a worker that was killed: one crash, and never more living than there were."""
+    observed = context.observe(running.Gunicorn, workers=2)
+    server = observed.server
+    for i in range(6):
+        urllib.request.urlopen(f"http://127.0.0.1:{server.port}/fast?{i}", timeout=10).read()
+    before = set(server.workers_if_any())
+    victim = min(before)
+    os.kill(victim, signal.SIGSEGV)
+    running.wait_until(lambda: len(server.workers_if_any()) == 2
+                       and victim not in server.workers_if_any(), 20, "another worker")
+    for i in range(6):
+        urllib.request.urlopen(f"http://127.0.0.1:{server.port}/fast?{i}", timeout=10).read()
+    # The shim of a process that has done nothing yet tells nothing; eBPF sees all of them.
+    seen = 3 if context.mode == "ebpf" else 2
+    # What a process listens on and is run by is read half a second after its start.
+    running.wait_until(
+        lambda: sum(1 for row in rows(context, "process")
+                    if row["listen"] and row["runtime"] and row["pid"] != victim) >= seen,
+        20, "what the processes listen on")
+    alive = {row["pid"]: row["alive"] for row in rows(context, "process")}
+    for pid in server.workers_if_any():
+        check(alive.get(pid) == "yes" or (context.mode == "preload" and pid not in alive),
+              f"worker {pid} lives: {alive}")
+    check(alive.get(victim) == "no" or (context.mode == "preload" and victim not in alive),
+          f"the killed worker {victim} does not: {alive}")
+    observed.finish()
+
+    processes = {row["pid"]: row for row in rows(context, "process")}
+    check_equal(len(processes), len(rows(context, "process")), "rows, one for each process")
+    if context.mode == "ebpf":  # the shim of a killed process can tell nothing
+        check_equal(processes[victim]["exit_signal"], signal.SIGSEGV, "what ended the worker")
+        check_equal(context.totals()["crashes"], 1, "crashes")
+    served = [row for row in processes.values() if row["requests"]]
+    check_equal(sum(row["requests"] for row in served), 12, "requests by process")
+    for row in served:
+        if row["pid"] == victim:
+            continue  # it was gone before it was looked at
+        check(row["runtime"].startswith("CPython 3.11."), f"runtime {row['runtime']!r}")
+        check_equal(row["listen"], f"127.0.0.1:{server.port}", "where a worker listens")
+        check(0 < row["rss_min_bytes"] <= row["rss_mean_bytes"] <= row["rss_max_bytes"],
+              f"memory {row}")
+        check(row["threads_min"] >= 1, f"threads {row}")
+        check(row["pss_bytes"] is None or 0 < row["pss_bytes"] <= row["rss_max_bytes"],
+              f"memory truly used {row}")
+    site, = rows(context, "site")
+    check_equal(site["processes_created"], len(served), "processes of the site")
+    check(1 <= site["processes_max"] <= 3, f"living at once at most: {site['processes_max']}")
+    check(0 < site["processes_average"] <= site["processes_max"], f"on average: {site}")
+    check_equal(site["processes_current"], 0, "living now, after the end")
+    totals = context.totals()
+    check(totals["lifetime_min_ns"] <= totals["lifetime_mean_ns"] <= totals["lifetime_max_ns"],
+          f"life times {totals}")
+    check(totals["user_cpu_ns"] > 0, f"CPU of the processes {totals}")
+    system, = rows(context, "system")
+    check(system["uname"].startswith(f"Linux {platform.release()} "), f"uname {system['uname']!r}")
+    check(system["fqdn"].startswith(platform.node()) or platform.node() in system["fqdn"],
+          f"name {system['fqdn']!r}")
+    check_equal(system["cpus"], os.cpu_count(), "CPUs")
+    check(0 < system["memory_used_bytes"] < system["memory_total_bytes"], f"memory {system}")
+
+
+if __name__ == "__main__":
+    harness.main()
