@@ -67,11 +67,10 @@ void pinfo_emit_pending(struct pinfo_thread* thread) {
 }
 
 /* done: bytes of this call that earlier records have told of. */
-static void emit_received(struct pinfo_connection* connection, pinfo_u32 tid,
-                          const struct iovec* data, int count, pinfo_u64 n, pinfo_u64 done,
-                          pinfo_u64 captured) {
+static void emit_received(struct pinfo_connection* connection, struct pinfo_turn* turn,
+                          pinfo_u32 tid, const struct iovec* data, int count, pinfo_u64 n,
+                          pinfo_u64 done, pinfo_u64 captured) {
   const pinfo_u64 size = sizeof(struct pinfo_received) + captured;
-  struct pinfo_turn* turn = &connection->turn;
   const struct pinfo_slot slot = pinfo_ring_reserve(size, PINFO_LOSS_RING_RECEIVED);
   turn->captured += (pinfo_u32)captured;
   if (slot.record == NULL) return;
@@ -149,8 +148,7 @@ static void put_turn_aside(struct pinfo_thread* thread) {
 /* The thread touches the turn's connection at now. */
 static void take_turn_up(struct pinfo_thread* thread, const struct pinfo_turn* turn,
                          pinfo_u64 now) {
-  const int same =
-      thread->segment_connection == turn->connection && thread->turn == turn->number;
+  const int same = thread->segment_connection == turn->connection && thread->turn == turn->number;
   if (!same) put_turn_aside(thread);
   thread->connection = turn->connection;
   if (same) return;
@@ -162,28 +160,19 @@ static void take_turn_up(struct pinfo_thread* thread, const struct pinfo_turn* t
 }
 
 /* The call's bytes, or as many as are wanted. */
-static void capture_received(struct pinfo_connection* connection, pinfo_u32 tid,
-                             const struct iovec* data, int count, pinfo_u64 n) {
-  struct pinfo_turn* turn = &connection->turn;
+static void capture_received(struct pinfo_connection* connection, struct pinfo_turn* turn,
+                             pinfo_u32 tid, const struct iovec* data, int count, pinfo_u64 n) {
   pinfo_u64 done = 0;
   do {
     const pinfo_u32 limit = pinfo_turn_capture_limit(turn);
     pinfo_u64 captured = data != NULL ? n - done : 0;
     if (captured > PINFO_CAPTURE_MAX) captured = PINFO_CAPTURE_MAX;
     if (captured > limit - turn->captured) captured = limit - turn->captured;
-    emit_received(connection, tid, data, count, n, done, captured);
+    emit_received(connection, turn, tid, data, count, n, done, captured);
     done += captured;
   } while (data != NULL && done < n && turn->head != PINFO_HEAD_ENDED &&
            turn->captured < PINFO_HEAD_CAPTURE_MAX);
   if (done < n) turn->captured = PINFO_HEAD_CAPTURE_MAX; /* nothing can be read behind a gap */
-}
-
-static void begin_turn(struct pinfo_connection* connection, int fd) {
-  struct pinfo_turn* turn = &connection->turn;
-  if (turn->connection == 0) {
-    turn->connection = __atomic_fetch_add(&pinfo_process.next_connection, 1, __ATOMIC_RELAXED);
-    if (fd >= 0) pinfo_connection_describe(connection, fd);
-  }
 }
 
 void pinfo_received(struct pinfo_connection* connection, int fd, const struct iovec* data,
@@ -198,15 +187,15 @@ void pinfo_plaintext_received(struct pinfo_connection* connection, int fd, const
   if (connection->write_ended || thread == NULL || !pinfo_serves()) return;
   pinfo_emit_pending(thread);
   const pinfo_u64 now = pinfo_now();
-  struct pinfo_turn* turn = &connection->turn;
-  const struct pinfo_thread_time unused = {0, 0, 0};
-  const unsigned todo = pinfo_turn_receive(turn, now, n, thread->tid, &unused);
+  struct pinfo_turn* turn;
+  const unsigned todo = pinfo_turn_shared_receive(&connection->turn, &pinfo_process.next_connection,
+                                                  now, n, thread->tid, &turn);
   if (todo & PINFO_TURN_BEGAN) {
-    begin_turn(connection, fd);
+    if (turn->number == 1 && fd >= 0) pinfo_connection_describe(connection, fd);
     pinfo_describe_refresh(now);
   }
   take_turn_up(thread, turn, now);
-  if (todo & PINFO_TURN_CAPTURE) capture_received(connection, thread->tid, data, count, n);
+  if (todo & PINFO_TURN_CAPTURE) capture_received(connection, turn, thread->tid, data, count, n);
   if (pinfo_exact_wanted && (todo & PINFO_TURN_BEGAN))
     pinfo_exact_turn_began(connection, thread, data, count, n);
 }
@@ -287,67 +276,89 @@ static void capture_end(struct pinfo_thread* thread, const struct iovec* data, i
   copy_vector(to + response->front, data, count, n - response->back, response->back);
 }
 
-void pinfo_sent(struct pinfo_connection* connection, const struct iovec* data, int count,
-                pinfo_u64 n) {
-  if (!pinfo_tls_hides(connection, -1, data, count, n))
-    pinfo_plaintext_sent(connection, data, count, n);
+/* What n bytes sent for the turn add to the response that the thread holds. */
+static void fill_pending(struct pinfo_thread* thread, struct pinfo_turn* turn, unsigned todo,
+                         const struct iovec* data, int count, pinfo_u64 n) {
+  struct pinfo_response* response = &thread->pending;
+  response->header.tid = thread->tid;
+  response->start_ns = turn->start_ns;
+  response->first_out_ns = turn->first_out_ns;
+  response->last_out_ns = turn->last_out_ns;
+  response->bytes_in = turn->bytes_in;
+  response->bytes_out = turn->bytes_out;
+  response->last_sent = n;
+  response->begin_tid = turn->begin_tid;
+  response->flags = turn->partial ? PINFO_RESPONSE_PARTIAL : 0;
+  response->front = 0;
+  response->back = 0;
+  segment_spent(thread, turn->last_out_ns, &response->spent);
+  if (thread->segment_ns == turn->start_ns && thread->tid == turn->begin_tid)
+    response->flags |= PINFO_RESPONSE_TIMES_VALID;
+  else
+    emit_segment(thread, turn->last_out_ns, &response->spent);
+  pinfo_u64 captured = 0;
+  if (todo & (PINFO_TURN_FIRST_OUT | PINFO_TURN_MORE_OUT))
+    captured = capture_beginning(turn, thread, data, count, n);
+  if (captured == n)
+    response->flags |= PINFO_RESPONSE_END_SEEN;
+  else
+    capture_end(thread, data, count, n);
+  thread->answered = 1;
 }
 
-void pinfo_plaintext_sent(struct pinfo_connection* connection, const struct iovec* data, int count,
+void pinfo_send_begins(struct pinfo_send* send, struct pinfo_connection* connection) {
+  send->connection = connection;
+  send->sending.turn.number = 0;
+  /* A forked child must have noticed that it is one: the turns under way are the parent's. */
+  if (pinfo_recording()) pinfo_turn_send_begins(&connection->turn, &send->sending);
+}
+
+void pinfo_sent(struct pinfo_send* send, const struct iovec* data, int count, pinfo_u64 n) {
+  if (!pinfo_tls_hides(send->connection, -1, data, count, n))
+    pinfo_plaintext_sent(send, data, count, n);
+  else
+    pinfo_send_failed(send);
+}
+
+void pinfo_send_failed(struct pinfo_send* send) {
+  if (send->sending.turn.number != 0)
+    pinfo_turn_send_failed(&send->connection->turn, &send->sending);
+}
+
+void pinfo_plaintext_sent(struct pinfo_send* send, const struct iovec* data, int count,
                           pinfo_u64 n) {
+  struct pinfo_connection* connection = send->connection;
+  struct pinfo_turn* turn = &send->sending.turn;
   struct pinfo_thread* thread = pinfo_thread_self();
-  if (thread == NULL || !pinfo_recording()) return;
-  struct pinfo_turn* turn = &connection->turn;
+  if (turn->number == 0) return;
+  if (thread == NULL || !pinfo_recording()) {
+    pinfo_send_failed(send);
+    return;
+  }
   unsigned char first[8];
   int begins = 0;
   if (data != NULL && n >= sizeof(first) && turn->phase == PINFO_TURN_WRITING) {
     copy_vector(first, data, count, 0, sizeof(first));
     begins = pinfo_begins_response(first);
   }
-  const unsigned todo = pinfo_turn_send(turn, pinfo_now(), n, begins);
-  /* The peer has its answer: from now on another thread may read its next request, which begins the
-   * next turn. What was sent belongs to the turn as it is here. */
-  struct pinfo_turn sent = *turn;
-  if (pinfo_exact_wanted) pinfo_exact_turn_sent(connection, thread);
-  if (sent.number == 0) return;
-  take_turn_up(thread, &sent, sent.last_out_ns);
-  if (!hold_pending(connection, &sent, thread, begins, sent.bytes_out - n)) return;
-  struct pinfo_response* response = &thread->pending;
-  response->header.tid = thread->tid;
-  response->start_ns = sent.start_ns;
-  response->first_out_ns = sent.first_out_ns;
-  response->last_out_ns = sent.last_out_ns;
-  response->bytes_in = sent.bytes_in;
-  response->bytes_out = sent.bytes_out;
-  response->last_sent = n;
-  response->begin_tid = sent.begin_tid;
-  response->flags = sent.partial ? PINFO_RESPONSE_PARTIAL : 0;
-  response->front = 0;
-  response->back = 0;
-  segment_spent(thread, sent.last_out_ns, &response->spent);
-  if (thread->segment_ns == sent.start_ns && thread->tid == sent.begin_tid)
-    response->flags |= PINFO_RESPONSE_TIMES_VALID;
-  else
-    emit_segment(thread, sent.last_out_ns, &response->spent);
-  pinfo_u64 captured = 0;
-  if (todo & (PINFO_TURN_FIRST_OUT | PINFO_TURN_MORE_OUT))
-    captured = capture_beginning(&sent, thread, data, count, n);
-  if (turn->number == sent.number) {
-    turn->out_head = sent.out_head;
-    turn->out_captured = sent.out_captured;
+  const unsigned todo =
+      pinfo_turn_shared_send(&connection->turn, &send->sending, pinfo_now(), n, begins);
+  if (pinfo_exact_wanted) pinfo_exact_turn_sent(connection, &send->sending, thread);
+  take_turn_up(thread, turn, turn->last_out_ns);
+  if (hold_pending(connection, turn, thread, begins, turn->bytes_out - n)) {
+    fill_pending(thread, turn, todo, data, count, n);
+    let_go(thread, PINFO_PENDING_READY);
   }
-  if (captured == n)
-    response->flags |= PINFO_RESPONSE_END_SEEN;
-  else
-    capture_end(thread, data, count, n);
-  thread->answered = 1;
-  let_go(thread, PINFO_PENDING_READY);
+  if (todo & (PINFO_TURN_FIRST_OUT | PINFO_TURN_MORE_OUT))
+    pinfo_turn_response_captured(&connection->turn, &send->sending);
 }
 
-static int emit_with_end(struct pinfo_connection* connection, struct pinfo_thread* owner) {
+static int emit_with_end(struct pinfo_connection* connection, const struct pinfo_turn* turn,
+                         struct pinfo_thread* owner) {
   if (owner == NULL || !try_hold(owner)) return 0;
-  const int ours = owner->pending.connection == connection->turn.connection &&
-                   owner->pending.turn == connection->turn.number;
+  /* While a send is under way, it is not the last that is told of the turn. */
+  const int ours = owner->pending.connection == turn->connection &&
+                   owner->pending.turn == turn->number && !pinfo_turn_sends(&connection->turn);
   if (ours)
     owner->pending.flags |= PINFO_RESPONSE_CLOSED | (connection->reset ? PINFO_RESPONSE_RESET : 0);
   emit_held(owner);
@@ -356,13 +367,13 @@ static int emit_with_end(struct pinfo_connection* connection, struct pinfo_threa
 }
 
 void pinfo_connection_ended(struct pinfo_connection* connection) {
-  const struct pinfo_turn* turn = &connection->turn;
+  const struct pinfo_turn* turn = pinfo_turn_under_way(&connection->turn);
   struct pinfo_thread* thread = pinfo_thread_self();
   if (turn->number == 0 || thread == NULL || !pinfo_recording()) return;
   if (pinfo_exact_wanted) pinfo_exact_turn_ended(connection, thread);
   if (thread->segment_connection == turn->connection)
     thread->connection = thread->segment_connection = 0;
-  if (emit_with_end(connection, connection->responder)) return;
+  if (emit_with_end(connection, turn, connection->responder)) return;
   const struct pinfo_slot slot =
       pinfo_ring_reserve(sizeof(struct pinfo_close), PINFO_LOSS_RING_OTHER);
   if (slot.record == NULL) return;
@@ -370,8 +381,10 @@ void pinfo_connection_ended(struct pinfo_connection* connection) {
   memset(record, 0, sizeof(*record));
   fill_header(&record->header, PINFO_RECORD_CLOSE, sizeof(*record), thread->tid);
   record->connection = turn->connection;
-  record->bytes_in = turn->phase == PINFO_TURN_READING ? turn->bytes_in : 0;
-  record->bytes_out = turn->bytes_out;
+  const int reading = pinfo_order_phase(__atomic_load_n(&connection->turn.order,
+                                                        __ATOMIC_RELAXED)) == PINFO_TURN_READING;
+  record->bytes_in = reading ? turn->bytes_in : 0;
+  record->bytes_out = pinfo_turn_bytes_out(&connection->turn);
   record->turn = turn->number;
   record->flags = connection->reset ? PINFO_CLOSE_RESET : 0;
   pinfo_ring_commit(slot);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * From calls to records: what arrived and left on a connection, and waits. Called after the real
- * call has succeeded, on the calling thread. Nothing here blocks, allocates or changes errno.
+ * From calls to records: what arrived and left on a connection, and waits. Called on the calling
+ * thread after the real call, for sends and waits also before it. Nothing here blocks, allocates or
+ * changes errno.
  *
  * The response's record is put off: a thread gathers everything it sends for one turn and hands it
  * on when it receives on a connection, sends for another, waits, closes the connection, or is
@@ -15,18 +16,26 @@
 
 #include "preload/fd_table.h"
 
-
 /* n > 0 bytes came in on fd. Where data is NULL they are not at hand (splice, MSG_TRUNC). */
 void pinfo_received(struct pinfo_connection* connection, int fd, const struct iovec* data,
                     int count, pinfo_u64 n);
 /* The same in plaintext, out of a TLS library; fd: -1 where no socket is known. */
 void pinfo_plaintext_received(struct pinfo_connection* connection, int fd, const struct iovec* data,
                               int count, pinfo_u64 n);
-/* n > 0 bytes went out. data may be NULL (sendfile, splice). */
-void pinfo_sent(struct pinfo_connection* connection, const struct iovec* data, int count,
-                pinfo_u64 n);
-void pinfo_plaintext_sent(struct pinfo_connection* connection, const struct iovec* data, int count,
+
+/* A call that sends, from before it on, since another thread may receive what the peer says to it
+ * before it returns (shared_turn.h). Nothing is held meanwhile: the call may never return. */
+struct pinfo_send {
+  struct pinfo_connection* connection;
+  struct pinfo_sending sending;
+};
+void pinfo_send_begins(struct pinfo_send* send, struct pinfo_connection* connection);
+/* n > 0 bytes went out. data may be NULL (sendfile, splice). May come again for the same call. */
+void pinfo_sent(struct pinfo_send* send, const struct iovec* data, int count, pinfo_u64 n);
+void pinfo_plaintext_sent(struct pinfo_send* send, const struct iovec* data, int count,
                           pinfo_u64 n);
+/* Nothing did. */
+void pinfo_send_failed(struct pinfo_send* send);
 /* The last descriptor of the connection is being closed. */
 void pinfo_connection_ended(struct pinfo_connection* connection);
 /* Hands the pending response of the thread on, unless somebody else is at it. */

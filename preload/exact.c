@@ -151,8 +151,9 @@ void pinfo_exact_turn_began(struct pinfo_connection* connection, struct pinfo_th
   if (!profile->answered) give_up(profile, PINFO_EXACT_SHARED);
   finish(profile);
   if (!pinfo_exact_chosen(data, count, n)) return;
-  profile->connection = connection->turn.connection;
-  profile->turn = connection->turn.number;
+  const struct pinfo_turn* turn = pinfo_turn_under_way(&connection->turn);
+  profile->connection = turn->connection;
+  profile->turn = turn->number;
   profile->answered = 0;
   profile->sent_marks = 0;
   const enum pinfo_exact_state state = others > 0 ? PINFO_EXACT_SHARED : set_hook();
@@ -162,17 +163,16 @@ void pinfo_exact_turn_began(struct pinfo_connection* connection, struct pinfo_th
   profile->phase = PINFO_EXACT_COUNTING;
 }
 
-static int is_of(const struct pinfo_exact_profile* profile,
-                 const struct pinfo_connection* connection) {
-  return profile->connection == connection->turn.connection &&
-         profile->turn == connection->turn.number;
+static int is_of(const struct pinfo_exact_profile* profile, const struct pinfo_turn* turn) {
+  return profile->connection == turn->connection && profile->turn == turn->number;
 }
 
-void pinfo_exact_turn_sent(struct pinfo_connection* connection, struct pinfo_thread* thread) {
-  close_turn(connection);
+void pinfo_exact_turn_sent(struct pinfo_connection* connection, const struct pinfo_sending* sending,
+                           struct pinfo_thread* thread) {
+  if (pinfo_turn_is_current(&connection->turn, sending)) close_turn(connection);
   struct pinfo_exact_profile* profile = thread->exact;
   if (profile == NULL || profile->phase == PINFO_EXACT_IDLE) return;
-  if (is_of(profile, connection)) {
+  if (is_of(profile, &sending->turn)) {
     profile->answered = 1;
     if (profile->phase == PINFO_EXACT_COUNTING) pinfo_exact_mark(&profile->table, pinfo_now());
   } else if (!profile->answered) {
@@ -185,7 +185,7 @@ void pinfo_exact_turn_sent(struct pinfo_connection* connection, struct pinfo_thr
 void pinfo_exact_turn_ended(struct pinfo_connection* connection, struct pinfo_thread* thread) {
   close_turn(connection);
   struct pinfo_exact_profile* profile = thread->exact;
-  if (profile != NULL && is_of(profile, connection)) finish(profile);
+  if (profile != NULL && is_of(profile, pinfo_turn_under_way(&connection->turn))) finish(profile);
 }
 
 void pinfo_exact_turned_away(struct pinfo_thread* thread) {

@@ -30,8 +30,9 @@ void pinfo_exact_configure(void);
 /* A turn has begun on the calling thread, with these bytes. */
 void pinfo_exact_turn_began(struct pinfo_connection* connection, struct pinfo_thread* thread,
                             const struct iovec* data, int count, pinfo_u64 n);
-/* The calling thread has sent bytes of a turn. */
-void pinfo_exact_turn_sent(struct pinfo_connection* connection, struct pinfo_thread* thread);
+/* The calling thread has sent bytes of a turn, which may be over by now. */
+void pinfo_exact_turn_sent(struct pinfo_connection* connection, const struct pinfo_sending* sending,
+                           struct pinfo_thread* thread);
 /* The connection ends. */
 void pinfo_exact_turn_ended(struct pinfo_connection* connection, struct pinfo_thread* thread);
 /* The calling thread waits for whatever comes next: an answered turn is over. */

@@ -79,7 +79,10 @@ struct pinfo_connection* pinfo_connection_without_fd(void) {
     if (chunk == NULL) return NULL;
     connection = &chunk[number % PINFO_CONNECTIONS_A_CHUNK];
   }
-  memset(connection, 0, sizeof(*connection));
+  /* A thread that still sends on what was here before finds by the turn's tag that it is over. */
+  memset((char*)connection + sizeof(connection->turn), 0,
+         sizeof(*connection) - sizeof(connection->turn));
+  pinfo_turn_reset(&connection->turn);
   connection->references = 1;
   connection->in_use = 1;
   return connection;
@@ -158,11 +161,12 @@ void pinfo_fd_after_fork(void) {
     struct pinfo_connection* chunk = pool[i / PINFO_CONNECTIONS_A_CHUNK];
     if (chunk == NULL) continue;
     struct pinfo_connection* connection = &chunk[i % PINFO_CONNECTIONS_A_CHUNK];
-    const pinfo_u8 under_way = connection->turn.phase == PINFO_TURN_READING;
-    const pinfo_u8 old = connection->turn.old || connection->turn.number != 0;
-    memset(&connection->turn, 0, sizeof(connection->turn));
-    connection->turn.partial = under_way;
-    connection->turn.old = old;
+    const struct pinfo_turn* turn = pinfo_turn_under_way(&connection->turn);
+    const pinfo_u8 under_way = pinfo_order_phase(connection->turn.order) == PINFO_TURN_READING;
+    const pinfo_u8 old = turn->old || turn->number != 0;
+    pinfo_turn_reset(&connection->turn);
+    pinfo_turn_under_way(&connection->turn)->partial = under_way;
+    pinfo_turn_under_way(&connection->turn)->old = old;
     connection->responder = NULL;
   }
 }
@@ -216,7 +220,8 @@ struct pinfo_connection* pinfo_fd_judge(int fd) {
   } else if (is_server_side(fd)) {
     pinfo_fd_accepted(fd);
     struct pinfo_connection* connection = pinfo_fd_entry(fd);
-    if ((unsigned long)connection > (unsigned long)PINFO_FD_LISTENING) connection->turn.old = 1;
+    if ((unsigned long)connection > (unsigned long)PINFO_FD_LISTENING)
+      pinfo_turn_under_way(&connection->turn)->old = 1;
   } else {
     pinfo_fd_is(fd, PINFO_FD_OTHER);
   }

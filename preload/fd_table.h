@@ -13,15 +13,15 @@
 #ifndef PINFO_PRELOAD_FD_TABLE_H
 #define PINFO_PRELOAD_FD_TABLE_H
 
-#include "bpf/turn.h"
+#include "preload/shared_turn.h"
 #include "preload/thread.h"
 
 struct pinfo_connection {
-  struct pinfo_turn turn;
+  struct pinfo_shared_turn turn;
   struct pinfo_connection* next_free;
-  struct pinfo_thread* responder; /* who holds the pending response; may be out of date */
+  struct pinfo_thread* responder;   /* who holds the pending response; may be out of date */
   struct pinfo_thread* exact_owner; /* of --exact: began the turn that is not answered yet */
-  pinfo_u32 references;           /* descriptors */
+  pinfo_u32 references;             /* descriptors */
   int in_use;
   pinfo_u8 described; /* the addresses below are filled in */
   pinfo_u8 transport;

@@ -5,22 +5,41 @@
 #include "preload/capture.h"
 #include "preload/real.h"
 
-static void sent(struct pinfo_connection* connection, const struct iovec* data, int count,
-                 ssize_t result) {
-  if (result > 0)
-    pinfo_sent(connection, data, count, (pinfo_u64)result);
-  else if (result < 0 && (errno == ECONNRESET || errno == EPIPE))
-    connection->reset = 1;
+/* One call on a descriptor, which may be a connection or anything else. */
+struct call {
+  struct pinfo_send send; /* connection NULL: none of ours */
+  pinfo_u64 other_since;
+};
+
+static inline void begins(struct call* call, int fd) {
+  call->send.connection = pinfo_connection_of(fd);
+  if (call->send.connection == NULL)
+    call->other_since = pinfo_other_io_begins();
+  else
+    pinfo_send_begins(&call->send, call->send.connection);
 }
 
-#define PINFO_SEND(fd, call, data, count)                                         \
-  struct pinfo_connection* connection = pinfo_connection_of(fd);                  \
-  const pinfo_u64 other_since = connection == NULL ? pinfo_other_io_begins() : 0; \
-  const ssize_t result = (call);                                                  \
-  if (connection == NULL)                                                         \
-    pinfo_other_io_ended(other_since);                                            \
-  else                                                                            \
-    sent(connection, data, count, result);                                        \
+static void sent(struct call* call, const struct iovec* data, int count, ssize_t result) {
+  if (result > 0) {
+    pinfo_sent(&call->send, data, count, (pinfo_u64)result);
+    return;
+  }
+  if (result < 0 && (errno == ECONNRESET || errno == EPIPE)) call->send.connection->reset = 1;
+  pinfo_send_failed(&call->send);
+}
+
+static inline void ended(struct call* call, const struct iovec* data, int count, ssize_t result) {
+  if (call->send.connection == NULL)
+    pinfo_other_io_ended(call->other_since);
+  else
+    sent(call, data, count, result);
+}
+
+#define PINFO_SEND(fd, real, data, count) \
+  struct call call;                       \
+  begins(&call, fd);                      \
+  const ssize_t result = (real);          \
+  ended(&call, data, count, result);      \
   return result
 
 PINFO_EXPORT ssize_t write(int fd, const void* buffer, size_t size) {
@@ -48,25 +67,26 @@ PINFO_EXPORT ssize_t sendto(int fd, const void* buffer, size_t size, int flags,
 }
 
 PINFO_EXPORT ssize_t sendmsg(int fd, const struct msghdr* message, int flags) {
-  struct pinfo_connection* connection = pinfo_connection_of(fd);
-  const pinfo_u64 other_since = connection == NULL ? pinfo_other_io_begins() : 0;
+  struct call call;
+  begins(&call, fd);
   const ssize_t result = PINFO_FORWARD(sendmsg, SYS_sendmsg, fd, message, flags);
-  if (connection == NULL)
-    pinfo_other_io_ended(other_since);
-  else if (result > 0) /* else the message may be no readable memory */
-    sent(connection, message->msg_iov, (int)message->msg_iovlen, result);
+  if (result > 0) /* else the message may be no readable memory */
+    ended(&call, message->msg_iov, (int)message->msg_iovlen, result);
   else
-    sent(connection, NULL, 0, result);
+    ended(&call, NULL, 0, result);
   return result;
 }
 
 PINFO_EXPORT int sendmmsg(int fd, struct mmsghdr* messages, unsigned count, int flags) {
-  struct pinfo_connection* connection = pinfo_connection_of(fd);
-  const pinfo_u64 other_since = connection == NULL ? pinfo_other_io_begins() : 0;
+  struct call call;
+  begins(&call, fd);
   const int result = PINFO_FORWARD(sendmmsg, SYS_sendmmsg, fd, messages, count, flags);
-  if (connection == NULL) pinfo_other_io_ended(other_since);
-  for (int i = 0; connection != NULL && i < result; ++i)
-    sent(connection, messages[i].msg_hdr.msg_iov, (int)messages[i].msg_hdr.msg_iovlen,
+  if (call.send.connection == NULL || result <= 0) {
+    ended(&call, NULL, 0, result);
+    return result;
+  }
+  for (int i = 0; i < result; ++i)
+    sent(&call, messages[i].msg_hdr.msg_iov, (int)messages[i].msg_hdr.msg_iovlen,
          messages[i].msg_len);
   return result;
 }
@@ -84,9 +104,11 @@ PINFO_EXPORT ssize_t splice(int in, off64_t* in_offset, int out, off64_t* out_of
                             unsigned flags) {
   struct pinfo_connection* from = pinfo_connection_of(in);
   struct pinfo_connection* to = pinfo_connection_of(out);
+  struct call call;
+  if (to != NULL) begins(&call, out);
   const ssize_t result =
       PINFO_FORWARD(splice, SYS_splice, in, in_offset, out, out_offset, size, flags);
   if (result > 0 && from != NULL) pinfo_received(from, in, NULL, 0, (pinfo_u64)result);
-  if (to != NULL) sent(to, NULL, 0, result);
+  if (to != NULL) ended(&call, NULL, 0, result);
   return result;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * libssl's functions that read and write, of OpenSSL 1.1 and 3. Each forwards first and looks at the
- * outcome afterwards; errno and OpenSSL's error queue are as the function left them. Only two
+ * libssl's functions that read and write, of OpenSSL 1.1 and 3. Each forwards first and looks at
+ * the outcome afterwards; errno and OpenSSL's error queue are as the function left them. Only two
  * functions of libssl are called besides, which look and change nothing: SSL_get_rfd and
  * SSL_is_server.
  *
@@ -20,6 +20,7 @@ struct call {
   struct pinfo_thread* thread; /* NULL: not known */
   const void* outer_object;
   char* outer_frame;
+  struct pinfo_send send; /* of one that sends; connection NULL: none before the call */
 };
 
 /* Calls nest: SSL_read_early_data may call SSL_read_ex by way of the hook. The innermost counts. */
@@ -71,22 +72,39 @@ static void received(const struct call* call, const void* ssl, void* buffer, siz
   errno = saved_errno;
 }
 
-static void sent(const struct call* call, const void* ssl, const void* buffer, size_t n) {
+/* Before a call that may send on the object's socket. What is written to memory has not left when
+ * the call returns. */
+static void about_to_send(struct call* call, const void* ssl) {
+  const struct pinfo_openssl* libssl = &call->libssl;
+  call->send.connection = NULL;
+  if (call->thread == NULL || libssl->get_rfd == NULL || libssl->is_server == NULL) return;
+  const int own = libssl->get_rfd(ssl);
+  call->send.connection = own >= 0 ? pinfo_connection_of(own) : NULL;
+  if (call->send.connection != NULL) pinfo_send_begins(&call->send, call->send.connection);
+}
+
+static void sent(struct call* call, const void* ssl, const void* buffer, size_t n) {
   int fd;
-  if (!end(call, ssl, n, &fd)) return;
+  if (!end(call, ssl, n, &fd)) {
+    if (call->send.connection != NULL) pinfo_send_failed(&call->send);
+    return;
+  }
   const int saved_errno = errno;
   const struct iovec data = {(void*)buffer, n};
   struct pinfo_connection* connection = connection_of(call, ssl, &fd);
-  if (connection != NULL)
-    pinfo_plaintext_sent(connection, buffer != NULL ? &data : NULL, buffer != NULL, n);
+  if (connection != NULL) {
+    if (call->send.connection != connection) pinfo_send_begins(&call->send, connection);
+    pinfo_plaintext_sent(&call->send, buffer != NULL ? &data : NULL, buffer != NULL, n);
+  }
   errno = saved_errno;
 }
 
-/* Without the real function there is nothing to call: the linker would not have bound the caller. */
-#define PINFO_BEGIN(version, function, failure)                                    \
-  struct call call;                                                                \
-  pinfo_openssl_of(&call.libssl, version, __builtin_return_address(0));            \
-  if (call.libssl.function == NULL) return failure;                                \
+/* Without the real function there is nothing to call: the linker would not have bound the caller.
+ */
+#define PINFO_BEGIN(version, function, failure)                         \
+  struct call call;                                                     \
+  pinfo_openssl_of(&call.libssl, version, __builtin_return_address(0)); \
+  if (call.libssl.function == NULL) return failure;                     \
   begin(&call, ssl, __builtin_frame_address(0))
 
 #define PINFO_SSL_COMMON(number, version)                                                   \
@@ -112,6 +130,7 @@ static void sent(const struct call* call, const void* ssl, const void* buffer, s
   }                                                                                         \
   PINFO_EXPORT int pinfo_SSL_write_##number(void* ssl, const void* buffer, int size) {      \
     PINFO_BEGIN(version, write, -1);                                                        \
+    about_to_send(&call, ssl);                                                              \
     const int result = call.libssl.write(ssl, buffer, size);                                \
     sent(&call, ssl, buffer, result > 0 ? (size_t)result : 0);                              \
     return result;                                                                          \
@@ -119,6 +138,7 @@ static void sent(const struct call* call, const void* ssl, const void* buffer, s
   PINFO_EXPORT int pinfo_SSL_write_ex_##number(void* ssl, const void* buffer, size_t size,  \
                                                size_t* done) {                              \
     PINFO_BEGIN(version, write_ex, 0);                                                      \
+    about_to_send(&call, ssl);                                                              \
     const int result = call.libssl.write_ex(ssl, buffer, size, done);                       \
     sent(&call, ssl, buffer, result == 1 ? *done : 0);                                      \
     return result;                                                                          \
@@ -144,14 +164,15 @@ PINFO_SSL_COMMON(3, PINFO_OPENSSL_3)
 PINFO_EXPORT int pinfo_SSL_write_ex2_3(void* ssl, const void* buffer, size_t size,
                                        unsigned long flags, size_t* done) {
   PINFO_BEGIN(PINFO_OPENSSL_3, write_ex2, 0);
+  about_to_send(&call, ssl);
   const int result = call.libssl.write_ex2(ssl, buffer, size, flags, done);
   sent(&call, ssl, buffer, result == 1 ? *done : 0);
   return result;
 }
 
-PINFO_EXPORT ssize_t pinfo_SSL_sendfile_3(void* ssl, int fd, off_t offset, size_t size,
-                                          int flags) {
+PINFO_EXPORT ssize_t pinfo_SSL_sendfile_3(void* ssl, int fd, off_t offset, size_t size, int flags) {
   PINFO_BEGIN(PINFO_OPENSSL_3, sendfile, -1);
+  about_to_send(&call, ssl);
   const ssize_t result = call.libssl.sendfile(ssl, fd, offset, size, flags);
   sent(&call, ssl, NULL, result > 0 ? (size_t)result : 0);
   return result;

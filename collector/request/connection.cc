@@ -8,8 +8,10 @@
 namespace pinfo {
 namespace {
 
-// Turns that wait for what is missing of the first one.
-constexpr size_t kMaxTurns = 4;
+// Turns that wait for what is missing of the first one. Where others answer than read, a thread
+// that lost its CPU within its send tells of it only when the peer has been answered a few times
+// more.
+constexpr size_t kMaxTurns = 32;
 constexpr size_t kKeptCapacity = 8;  // of open_, on a connection that waits for its next request
 
 // Whether an unfinished beginning is HTTP is told by its answer; without one, by its look.
@@ -85,7 +87,8 @@ bool Connection::OnResponse(const pinfo_response& record, std::string_view paylo
   if ((record.flags & PINFO_RESPONSE_CLOSED) != 0 && !lingering_) {
     lingering_ = true;
     closed_ns_ = ToSigned(record.header.time_ns);
-    close_cause_ = (record.flags & PINFO_RESPONSE_RESET) != 0 ? EndCause::kReset : EndCause::kClosed;
+    close_cause_ =
+        (record.flags & PINFO_RESPONSE_RESET) != 0 ? EndCause::kReset : EndCause::kClosed;
     close_turn_ = record.turn;
     close_out_ = record.bytes_out;
     // The closing thread's own record tells of everything, unless another one sent as well.

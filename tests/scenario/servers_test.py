@@ -45,11 +45,13 @@ def in_parallel(calls):
 def compare(context, server):
     rows = context.requests()
     check_same_lines(harness.as_tuples(rows), server.access_lines(), "requests")
-    check_equal({row["outcome"] for row in rows}, {"complete"}, "outcomes")
+    incomplete = [(row["target"], row["outcome"], row["status"], row["ended_by"]) for row in rows
+                  if row["outcome"] != "complete"]
+    check(not incomplete, f"not complete: {incomplete[:8]}")
     return rows
 
 
-@scenario(modes=("ebpf",))  # preload: see the README's limits
+@scenario()
 def handoff(context):
     """One thread reads, others answer: each answer belongs to its request, and no moment of it to
     two threads."""
@@ -62,7 +64,10 @@ def handoff(context):
     check_equal(len(rows), 240, "requests")
     parts = ("on_cpu_ns", "blocked_ns", "runqueue_ns", "waiting_ns")
     split = [row for row in rows if row["on_cpu_ns"] is not None]
-    check(len(split) > 200, f"only {len(split)} of {len(rows)} requests have a time split")
+    # The preloaded library tells of the reading thread's part when that turns to something else,
+    # which may be after the answer: then the split is not known.
+    least = 200 if context.mode == "ebpf" else 60
+    check(len(split) > least, f"only {len(split)} of {len(rows)} requests have a time split")
     for row in split:
         check_equal(sum(row[part] for part in parts), row["latency_ns"], f"parts of {row}")
     check(all(row["latency_ns"] >= 40_000_000 for row in rows if row["target"].startswith("/chunked")),
