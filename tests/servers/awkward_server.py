@@ -244,7 +244,11 @@ if __name__ == "__main__":
     options = parser.parse_args()
     log_lock = threading.Lock()
     log_file = open(options.log, "a", encoding="utf-8")
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+
+    def end(*_):
+        time.sleep(0.1)  # a thread whose answer is out may not have logged it yet
+        sys.exit(0)
+    signal.signal(signal.SIGTERM, end)
     sockets = [listen(address) for address in options.listen]
     if options.mode == "event":
         asyncio.run(serve_event(sockets))
