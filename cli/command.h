@@ -54,6 +54,9 @@ void RegisterGraph(CLI::App& app, const GlobalOptions& global);
 void RegisterFlame(CLI::App& app, const GlobalOptions& global);
 void RegisterExport(CLI::App& app, const GlobalOptions& global);
 void RegisterReport(CLI::App& app, const GlobalOptions& global);
+void RegisterPrune(CLI::App& app, const GlobalOptions& global);
+void RegisterReset(CLI::App& app, const GlobalOptions& global);
+void RegisterDatabase(CLI::App& app, const GlobalOptions& global);
 void RegisterDoctor(CLI::App& app, const GlobalOptions& global);
 
 }  // namespace pinfo::cli

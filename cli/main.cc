@@ -65,6 +65,9 @@ int main(int argc, char** argv) {
   RegisterFlame(app, global);
   RegisterExport(app, global);
   RegisterReport(app, global);
+  RegisterPrune(app, global);
+  RegisterReset(app, global);
+  RegisterDatabase(app, global);
   RegisterDoctor(app, global);
   try {
     app.parse(argc, argv);

@@ -7,22 +7,9 @@
 #include <sys/wait.h>
 
 #include "collector/process/proc_reader.h"
-#include "collector/source/source.h"
 
 namespace pinfo::cli {
 namespace {
-
-Alive AliveOf(const ProcessRow& process, const Origin& here) {
-  if (process.end_wall_ns) {
-    return Alive::kNo;
-  }
-  if (process.host != here.host) {
-    return Alive::kUnknown;
-  }
-  return process.boot_id == here.boot_id && ReadStartTicks(process.pid) == process.start_ticks
-             ? Alive::kYes
-             : Alive::kNo;
-}
 
 // One that is gone, but whose end nobody saw, lived as long as it was seen.
 Life LifeOf(const ProcessSummary& summary, Alive alive) {
@@ -100,6 +87,18 @@ const char* AliveName(Alive alive) {
       return "unknown";
   }
   return "unknown";
+}
+
+Alive AliveOf(const ProcessRow& process, const Origin& here) {
+  if (process.end_wall_ns) {
+    return Alive::kNo;
+  }
+  if (process.host != here.host) {
+    return Alive::kUnknown;
+  }
+  return process.boot_id == here.boot_id && ReadStartTicks(process.pid) == process.start_ticks
+             ? Alive::kYes
+             : Alive::kNo;
 }
 
 int ExitSignal(const ProcessRow& process) {

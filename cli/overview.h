@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "collector/base/result.h"
+#include "collector/source/source.h"
 #include "collector/store/reader.h"
 #include "collector/views/living.h"
 
@@ -15,6 +16,8 @@ namespace pinfo::cli {
 // Whether a process lives. Unknown: it ran on another machine.
 enum class Alive : uint8_t { kNo, kYes, kUnknown };
 const char* AliveName(Alive alive);  // "no", "yes", "unknown"
+// here: LiveOrigin().
+Alive AliveOf(const ProcessRow& process, const Origin& here);
 
 // CPU time of the processes and threads seen, over all of them.
 struct Usage {

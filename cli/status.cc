@@ -14,6 +14,7 @@
 #include "cli/profile_input.h"
 #include "cli/status_text.h"
 #include "cli/table.h"
+#include "collector/base/wall_clock.h"
 #include "collector/store/sqlite_store.h"
 
 namespace pinfo::cli {
@@ -23,19 +24,13 @@ struct StatusOptions {
   std::optional<double> watch_s;
 };
 
-int64_t WallNs() {
-  timespec now{};
-  clock_gettime(CLOCK_REALTIME, &now);
-  return int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
-}
-
 // A reader of its own each time: one sees the state of the moment it was opened.
 Result<std::string> Render(const GlobalOptions& global) {
   const Result<std::unique_ptr<Reader>> reader = OpenSqliteReader(global.database);
   if (!reader) {
     return tl::unexpected(reader.error());
   }
-  const Result<Overview> overview = LoadOverview(**reader, WallNs());
+  const Result<Overview> overview = LoadOverview(**reader, WallClockNs());
   if (!overview) {
     return tl::unexpected(overview.error());
   }

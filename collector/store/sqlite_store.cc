@@ -44,13 +44,17 @@ constexpr const char* kPutProcess =
 constexpr const char* kCompleteProcess =
     "UPDATE OR IGNORE process SET start_ticks = ?2"
     " WHERE id = ?1 AND start_ticks = 0 AND pid = ?3 AND boot_id = ?4";
+// A process may have been removed by hand meanwhile: then nothing is kept of it, and the batch goes
+// on.
 constexpr const char* kAddStatus =
     "INSERT INTO process_status(process_id, wall_ns, rss_bytes, peak_rss_bytes, virtual_bytes,"
     " user_cpu_ns, system_cpu_ns, read_bytes, written_bytes, threads, open_fds, pss_bytes)"
-    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
+    " SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12"
+    " WHERE EXISTS (SELECT 1 FROM process WHERE id = ?1)";
 constexpr const char* kAddProcessSite =
     "INSERT INTO process_site(process_id, site_id, requests, failed, latency_sum_ns, timed,"
-    " on_cpu_sum_ns, first_wall_ns, last_wall_ns) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
+    " on_cpu_sum_ns, first_wall_ns, last_wall_ns) SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9"
+    " WHERE EXISTS (SELECT 1 FROM process WHERE id = ?1)"
     " ON CONFLICT(process_id, site_id) DO UPDATE SET requests = requests + excluded.requests,"
     " failed = failed + excluded.failed, latency_sum_ns = latency_sum_ns + excluded.latency_sum_ns,"
     " timed = timed + excluded.timed, on_cpu_sum_ns = on_cpu_sum_ns + excluded.on_cpu_sum_ns,"
