@@ -108,6 +108,11 @@ void PrintSummary(const PipelineSummary& summary, const GlobalOptions& global) {
   for (const std::string& line : summary.accumulation_messages) {
     Tell("pinfo: {}\n", line);
   }
+  if (summary.rows_not_stored + summary.samples_not_stored + summary.statuses_not_stored != 0) {
+    Tell("pinfo: not stored, because the database refused them for too long: {}, {}, {}\n",
+         Count(summary.rows_not_stored, "request"), Count(summary.samples_not_stored, "sample"),
+         Count(summary.statuses_not_stored, "process status", "process statuses"));
+  }
   if (!summary.stats_file_error.empty()) {
     Tell("pinfo: {}\n", summary.stats_file_error);
   }
@@ -213,6 +218,7 @@ Result<PreparedCapture> PrepareCapture(const CaptureOptions& options, const Glob
   }
   pipeline.live = live;
   pipeline.exact_selects = SelectsExact(options);
+  pipeline.on_trouble = [](const std::string& text) { Tell("pinfo: {}\n", text); };
   pipeline.turns = !options.no_turns;
   pipeline.max_routes = options.max_routes;
   pipeline.route_patterns = std::move(*patterns);
@@ -271,12 +277,7 @@ bool RunCapture(PreparedCapture& capture, Source& source, const GlobalOptions& g
     ReportError(summary.status.error().message);
     return false;
   }
-  if (summary.rows_not_stored != 0) {
-    ReportError(fmt::format("{} rows could not be stored in {} and were given up",
-                            summary.rows_not_stored, global.database));
-    return false;
-  }
-  return true;
+  return summary.rows_not_stored + summary.samples_not_stored + summary.statuses_not_stored == 0;
 }
 
 }  // namespace pinfo::cli

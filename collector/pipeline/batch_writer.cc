@@ -9,7 +9,7 @@ namespace {
 
 constexpr int64_t kIdsReservedAtOnce = 10'000;
 // Rows kept in memory while the database cannot be written.
-constexpr size_t kPendingRowsMax = 500'000;
+constexpr size_t kPendingRowsMax = 200'000;
 
 }  // namespace
 
@@ -50,9 +50,6 @@ void BatchWriter::AddUnattributed(std::vector<Sample> samples) {
 void BatchWriter::AddStatus(StatusEntry entry) { statuses_.push_back(std::move(entry)); }
 
 Status BatchWriter::Commit(SessionRow& session) {
-  for (MinuteRow& row : minutes_.Take()) {
-    minute_rows_.push_back(std::move(row));
-  }
   Status status = store_.Begin();
   if (status) {
     const Result<int64_t> session_id = WriteBatch(session);
@@ -76,7 +73,7 @@ Status BatchWriter::Commit(SessionRow& session) {
   unattributed_.clear();
   statuses_.clear();
   systems_.clear();
-  minute_rows_.clear();
+  minutes_.Clear();
   return {};
 }
 
@@ -123,7 +120,7 @@ Result<int64_t> BatchWriter::WriteBatch(const SessionRow& session) {
       return tl::unexpected(status.error());
     }
   }
-  for (const MinuteRow& row : minute_rows_) {
+  for (const MinuteRow& row : minutes_.Rows()) {
     if (Status status = store_.AddMinute(row); !status) {
       return tl::unexpected(status.error());
     }
@@ -171,14 +168,34 @@ Status BatchWriter::WriteSample(const Sample& sample, const RequestRow* request,
   return store_.AddSample(row);
 }
 
+void BatchWriter::GiveUpRequests() {
+  given_up_.requests += static_cast<int64_t>(requests_.size());
+  for (const RequestEntry& entry : requests_) {
+    given_up_.samples += static_cast<int64_t>(entry.samples.size());
+  }
+  requests_.clear();
+}
+
 void BatchWriter::GiveUpBeyondBound() {
   if (requests_.size() > kPendingRowsMax) {
-    rows_given_up_ += static_cast<int64_t>(requests_.size());
-    requests_.clear();
+    GiveUpRequests();
   }
   if (unattributed_.size() > kPendingRowsMax) {
-    unattributed_.clear();
+    given_up_.samples += static_cast<int64_t>(std::exchange(unattributed_, {}).size());
   }
+  if (statuses_.size() > kPendingRowsMax) {
+    given_up_.statuses += static_cast<int64_t>(std::exchange(statuses_, {}).size());
+  }
+  if (systems_.size() > kPendingRowsMax) {
+    given_up_.statuses += static_cast<int64_t>(std::exchange(systems_, {}).size());
+  }
+}
+
+void BatchWriter::GiveUpAll() {
+  GiveUpRequests();
+  given_up_.samples += static_cast<int64_t>(std::exchange(unattributed_, {}).size());
+  given_up_.statuses += static_cast<int64_t>(std::exchange(statuses_, {}).size());
+  given_up_.statuses += static_cast<int64_t>(std::exchange(systems_, {}).size());
 }
 
 }  // namespace pinfo

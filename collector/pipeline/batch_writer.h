@@ -49,26 +49,33 @@ class BatchWriter {
   [[nodiscard]] size_t pending_rows() const { return requests_.size() + unattributed_.size(); }
   // Stores everything gathered, and the session's figures (whose id it sets).
   Status Commit(SessionRow& session);
-  // Rows given up because they could not be stored for too long.
-  [[nodiscard]] int64_t rows_given_up() const { return rows_given_up_; }
+  // Given up because it could not be stored for too long.
+  struct GivenUp {
+    int64_t requests = 0;
+    int64_t samples = 0;
+    int64_t statuses = 0;  // of processes and of the machine
+  };
+  [[nodiscard]] const GivenUp& given_up() const { return given_up_; }
+  // As if the store had refused everything gathered for too long: at the end of a capture.
+  void GiveUpAll();
 
  private:
   Result<int64_t> WriteBatch(const SessionRow& session);  // the session's id
   Status WriteSample(const Sample& sample, const RequestRow* request, bool row_kept);
   Status WriteServedSites();
+  void GiveUpRequests();
   void GiveUpBeyondBound();
 
   Store& store_;
   ProcessTable& processes_;
   std::deque<RequestIdRange> ids_;
   MinuteTable minutes_;
-  std::vector<MinuteRow> minute_rows_;  // taken from minutes_, not yet stored
   std::vector<RequestEntry> requests_;
   std::vector<Sample> unattributed_;
   std::vector<StatusEntry> statuses_;
   std::vector<SystemRow> systems_;
   bool host_stored_ = false;
-  int64_t rows_given_up_ = 0;
+  GivenUp given_up_;
 };
 
 }  // namespace pinfo

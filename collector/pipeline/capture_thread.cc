@@ -61,7 +61,7 @@ void CaptureThread::Run(const std::atomic<bool>& stop_requested) {
 }
 
 Result<size_t> CaptureThread::DrainOnce() {
-  auto chunk = std::make_unique<Chunk>();
+  std::unique_ptr<Chunk> chunk = queue_.Take();
   chunk->drained_from_ns = options_.live ? MonotonicNs() : 0;
   Result<size_t> drained = 0;
   if (recorder_ != nullptr) {
@@ -73,6 +73,7 @@ Result<size_t> CaptureThread::DrainOnce() {
   } else {
     drained = source_.Drain(*chunk);
   }
+  chunk->drained_to_ns = options_.live ? MonotonicNs() : 0;
   queue_.Push(std::move(chunk));
   return drained;
 }

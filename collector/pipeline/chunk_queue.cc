@@ -6,6 +6,13 @@
 #include <utility>
 
 namespace pinfo {
+namespace {
+
+// What is kept for reuse: the chunks of a hold-back's time, each up to 1 MB.
+constexpr size_t kSpareChunks = 4;
+constexpr size_t kKeptWords = (1 << 20) / 8;
+
+}  // namespace
 
 void Chunk::OnRecord(std::span<const std::byte> bytes) {
   // The kernel's ring reserves in few sizes: what lies behind the record itself is left there.
@@ -15,10 +22,42 @@ void Chunk::OnRecord(std::span<const std::byte> bytes) {
     bytes =
         bytes.first(std::min<size_t>(bytes.size(), std::max<size_t>(header.size, sizeof(header))));
   }
-  const size_t word = words_.size();
-  words_.resize(word + (bytes.size() + 7) / 8);
+  const size_t word = used_;
+  used_ += (bytes.size() + 7) / 8;
+  if (used_ > words_.size()) {
+    words_.resize(std::max(used_, 2 * words_.size()));
+  }
   std::memcpy(words_.data() + word, bytes.data(), bytes.size());
   records_.push_back({.word = word, .bytes = bytes.size()});
+}
+
+void Chunk::Clear() {
+  if (words_.size() > kKeptWords) {
+    words_ = {};
+    records_ = {};
+  }
+  used_ = 0;
+  records_.clear();
+  drained_from_ns = 0;
+  drained_to_ns = 0;
+}
+
+std::unique_ptr<Chunk> ChunkQueue::Take() {
+  const std::lock_guard lock(mutex_);
+  if (spare_.empty()) {
+    return std::make_unique<Chunk>();
+  }
+  std::unique_ptr<Chunk> chunk = std::move(spare_.back());
+  spare_.pop_back();
+  return chunk;
+}
+
+void ChunkQueue::HandBack(std::unique_ptr<Chunk> chunk) {
+  chunk->Clear();
+  const std::lock_guard lock(mutex_);
+  if (spare_.size() < kSpareChunks) {
+    spare_.push_back(std::move(chunk));
+  }
 }
 
 void ChunkQueue::Push(std::unique_ptr<Chunk> chunk) {

@@ -29,14 +29,19 @@ class Chunk : public RecordSink {
   [[nodiscard]] std::span<const std::byte> record(const Extent& extent) const {
     return std::as_bytes(std::span(words_)).subspan(extent.word * 8, extent.bytes);
   }
-  [[nodiscard]] size_t byte_size() const { return words_.size() * 8; }
+  [[nodiscard]] size_t byte_size() const { return used_ * 8; }
+  // Empty again, its memory kept.
+  void Clear();
 
   // Monotonic time before the drain began: every record made before it is in this chunk or an
   // earlier one. 0 where the source is a recording.
   int64_t drained_from_ns = 0;
+  // And after it: no record in it can have been made later.
+  int64_t drained_to_ns = 0;
 
  private:
-  std::vector<uint64_t> words_;
+  std::vector<uint64_t> words_;  // the first used_ of them
+  size_t used_ = 0;
   std::vector<Extent> records_;
 };
 
@@ -46,6 +51,9 @@ class ChunkQueue {
  public:
   explicit ChunkQueue(size_t max_bytes) : max_bytes_(max_bytes) {}
 
+  // An empty chunk to fill: one that was handed back, whose memory is warm, or a new one.
+  std::unique_ptr<Chunk> Take();
+  void HandBack(std::unique_ptr<Chunk> chunk);
   // Waits while the queue is full.
   void Push(std::unique_ptr<Chunk> chunk);
   // The capturing thread is done; status says whether it failed.
@@ -62,6 +70,7 @@ class ChunkQueue {
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<std::unique_ptr<Chunk>> chunks_;
+  std::vector<std::unique_ptr<Chunk>> spare_;
   size_t bytes_ = 0;
   size_t max_bytes_;
   bool closed_ = false;

@@ -1,41 +1,82 @@
 #include "collector/pipeline/orderer.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace pinfo {
+namespace {
 
-size_t Orderer::Add(std::shared_ptr<const Chunk> chunk) {
+// Steps that insertion may take a record before sorting is left to the library.
+constexpr size_t kNearlySorted = 16;
+
+}  // namespace
+
+size_t Orderer::Add(std::unique_ptr<Chunk> chunk) {
+  const uint64_t latest =
+      chunk->drained_to_ns != 0 ? static_cast<uint64_t>(chunk->drained_to_ns + kClockSlackNs)
+                                : uint64_t{INT64_MAX};
   size_t malformed = 0;
-  entries_.reserve(entries_.size() + chunk->records().size());
-  for (const Chunk::Extent& extent : chunk->records()) {
-    const auto record = DecodeRecord(chunk->record(extent));
-    if (!record) {
+  Held& held = held_.emplace_back();
+  held.chunk = std::move(chunk);
+  for (const Chunk::Extent& extent : held.chunk->records()) {
+    const auto record = DecodeRecord(held.chunk->record(extent));
+    if (!record || record->header().time_ns > latest) {
       ++malformed;
       continue;
     }
-    entries_.push_back({record->header().time_ns, *record, chunk});
+    entries_.push_back({record->header().time_ns, *record, &held});
+    ++held.left;
     newest_ns_ = std::max(newest_ns_, static_cast<int64_t>(record->header().time_ns));
   }
-  sorted_ = false;
   return malformed;
+}
+
+// Stable: records of one moment keep the order in which they were drained. Insertion, because each
+// record is at most a few places from its own.
+void Orderer::Sort() {
+  const auto later = [](const Entry& a, const Entry& b) { return a.time_ns > b.time_ns; };
+  size_t steps = kNearlySorted * (entries_.size() - sorted_);
+  for (size_t i = std::max<size_t>(sorted_, 1); i < entries_.size(); ++i) {
+    if (!later(entries_[i - 1], entries_[i])) {
+      continue;
+    }
+    const Entry entry = entries_[i];
+    size_t at = i;
+    while (at > 0 && steps > 0 && later(entries_[at - 1], entry)) {
+      entries_[at] = entries_[at - 1];
+      --at;
+      --steps;
+    }
+    entries_[at] = entry;
+    if (steps == 0) {
+      std::stable_sort(
+          entries_.begin(), entries_.end(),
+          [](const Entry& a, const Entry& b) { return a.time_ns < b.time_ns; });
+      break;
+    }
+  }
+  sorted_ = entries_.size();
 }
 
 void Orderer::Release(int64_t until_ns, const std::function<void(const RecordView&)>& visit) {
   if (until_ns < 0) {
     return;
   }
-  if (!sorted_) {
-    // Stable: records of one moment keep the order in which they were drained.
-    std::stable_sort(entries_.begin(), entries_.end(),
-                     [](const Entry& a, const Entry& b) { return a.time_ns < b.time_ns; });
-    sorted_ = true;
-  }
+  Sort();
   auto end = entries_.begin();
   while (end != entries_.end() && end->time_ns <= static_cast<uint64_t>(until_ns)) {
     visit(end->record);
+    --end->held->left;
     ++end;
   }
   entries_.erase(entries_.begin(), end);
+  sorted_ = entries_.size();
+  while (!held_.empty() && held_.front().left == 0) {
+    if (on_empty_) {
+      on_empty_(std::move(held_.front().chunk));
+    }
+    held_.pop_front();
+  }
 }
 
 }  // namespace pinfo

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <vector>
@@ -18,9 +19,16 @@ namespace pinfo {
 class Orderer {
  public:
   static constexpr int64_t kHoldBackNs = 20'000'000;
+  // Clocks of the CPUs agree to less than this.
+  static constexpr int64_t kClockSlackNs = 1'000'000;
 
-  // Decodes and keeps the chunk's records. Returns how many were malformed.
-  size_t Add(std::shared_ptr<const Chunk> chunk);
+  // on_empty: gets each chunk back once all its records have been visited.
+  explicit Orderer(std::function<void(std::unique_ptr<Chunk>)> on_empty = {})
+      : on_empty_(std::move(on_empty)) {}
+
+  // Decodes and keeps the chunk's records. Returns how many were malformed: could not be decoded,
+  // or claim to have been made after they were drained.
+  size_t Add(std::unique_ptr<Chunk> chunk);
 
   // Visits, in order, every kept record whose time is at most until_ns.
   void Release(int64_t until_ns, const std::function<void(const RecordView&)>& visit);
@@ -29,13 +37,21 @@ class Orderer {
   [[nodiscard]] int64_t newest_ns() const { return newest_ns_; }
 
  private:
+  struct Held {
+    std::unique_ptr<Chunk> chunk;
+    size_t left = 0;  // records not yet visited
+  };
   struct Entry {
     uint64_t time_ns;
     RecordView record;
-    std::shared_ptr<const Chunk> chunk;  // keeps the record's memory
+    Held* held;  // owns the record's memory
   };
+  void Sort();
+
+  std::function<void(std::unique_ptr<Chunk>)> on_empty_;
+  std::deque<Held> held_;
   std::vector<Entry> entries_;
-  bool sorted_ = true;
+  size_t sorted_ = 0;  // so many of the first are in order
   int64_t newest_ns_ = 0;
 };
 

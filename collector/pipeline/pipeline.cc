@@ -21,13 +21,15 @@
 #include "collector/pipeline/proc_rows.h"
 #include "collector/pipeline/process_table.h"
 #include "collector/pipeline/profile_files.h"
+#include "collector/pipeline/request_row.h"
 #include "collector/pipeline/row_budget.h"
 #include "collector/pipeline/sample_book.h"
+#include "collector/pipeline/settler.h"
 #include "collector/pipeline/stack_resolver.h"
+#include "collector/pipeline/trouble.h"
 #include "collector/process/proc_reader.h"
 #include "collector/python/interpreter.h"
 #include "collector/request/route.h"
-#include "collector/request/site.h"
 
 namespace pinfo {
 namespace {
@@ -39,13 +41,14 @@ constexpr int kPopTimeoutMs = 50;
 constexpr int64_t kBatchNs = 100'000'000;
 constexpr size_t kBatchRows = 20'000;  // or sooner
 // Requests kept in memory while the database cannot be written.
-constexpr size_t kCandidatesMax = 500'000;
+constexpr size_t kCandidatesMax = 200'000;
 constexpr int64_t kRetainNs = int64_t{60} * 1'000'000'000;
 // An exact profile comes when its thread turns to something else.
 constexpr int64_t kExactWaitNs = 1'000'000'000;
 constexpr size_t kNotesMax = 20;
 constexpr int64_t kAccumulationNs = 1'000'000'000;
 constexpr int64_t kRetryNs = 1'000'000'000;
+constexpr int64_t kClockNs = 1'000'000'000;  // between two looks at the wall clock
 // A request that goes on for longer loses the samples of its first part to "unattributed".
 constexpr int64_t kSamplesWaitNs = int64_t{300} * 1'000'000'000;
 // How long samples that name no turn wait for a request that claims them.
@@ -59,14 +62,19 @@ int64_t TimevalNs(const timeval& time) {
 
 class Pipeline {
  public:
-  Pipeline(const PipelineOptions& options, Source& source, Store& store)
+  Pipeline(const PipelineOptions& options, Source& source, Store& store, ChunkQueue& queue)
       : options_(options),
         store_(store),
-        modules_(TableCache::DefaultDirectory(), source.origin().boot_id == LiveOrigin().boot_id),
+        queue_(queue),
+        settler_(store),
+        trouble_(options.on_trouble),
+        modules_(TableCache::DefaultDirectory(),
+                 source.origin().boot_id == LiveOrigin().boot_id),
         processes_(modules_, source.origin(), source.mode()),
         writer_(store, processes_),
         accumulated_(options.dump_dir),
         stacks_(options.native_python),
+        orderer_([&queue](std::unique_ptr<Chunk> chunk) { queue.HandBack(std::move(chunk)); }),
         assembler_({.turns = options.turns},
                    [this](ServedRequest request) { OnServed(std::move(request)); }),
         routes_(options.max_routes, kMaxSites, options.route_patterns),
@@ -77,7 +85,7 @@ class Pipeline {
     summary_.session.start_wall_ns = processes_.WallNs(MonotonicNs());
   }
 
-  PipelineSummary Run(ChunkQueue& queue);
+  PipelineSummary Run();
 
  private:
   struct Candidate {
@@ -105,10 +113,15 @@ class Pipeline {
   void Upkeep(int64_t now_ns);
   void Accumulate(int64_t now_ns);
   void FinishAccumulation();
+  void Finish();
   void MeasureOwnCost();
+  void FollowWallClock(int64_t now_ns);
 
   const PipelineOptions& options_;
   Store& store_;
+  ChunkQueue& queue_;
+  Settler settler_;
+  Trouble trouble_;
   ModuleCache modules_;
   ProcessTable processes_;
   BatchWriter writer_;
@@ -125,7 +138,7 @@ class Pipeline {
   TokenBucket profiles_;
   std::vector<Candidate> candidates_;
   PipelineSummary summary_;
-  Status last_store_error_;
+  int64_t next_clock_ns_ = 0;
 };
 
 void Pipeline::OnSample(const RecordView& record) {
@@ -236,7 +249,7 @@ void Pipeline::OnRecord(const RecordView& record) {
 }
 
 void Pipeline::OnServed(ServedRequest request) {
-  Candidate candidate;
+  Candidate& candidate = candidates_.emplace_back();
   RequestEntry& entry = candidate.entry;
   RequestRow& row = entry.row;
   std::vector<Sample> unattributed;
@@ -248,32 +261,7 @@ void Pipeline::OnServed(ServedRequest request) {
   candidate.turn = request.last_turn;
   candidate.end_ns = request.end_ns;
   candidate.profile_wanted = !options_.wants_profile || options_.wants_profile(request);
-  row.pid = request.pid;
-  row.tid = request.begin_tid;
-  row.site = SiteOf(request);
-  row.route = routes_.RouteOf(row.site, request.target);
-  row.method = std::move(request.method);
-  row.target = std::move(request.target);
-  row.status = request.status;
-  row.protocol = std::move(request.protocol);
-  row.tls = request.tls;
-  row.outcome = request.outcome;
-  row.ended_by = request.ended_by;
-  row.start_wall_ns = processes_.WallNs(request.start_ns);
-  row.queue_ns = request.queue_ns;
-  if (request.first_out_ns != 0) {
-    row.first_byte_ns = request.first_out_ns - request.start_ns;
-  }
-  row.latency_ns = request.end_ns - request.start_ns;
-  if (request.spent) {
-    row.on_cpu_ns = static_cast<int64_t>(request.spent->on_cpu_ns);
-    row.blocked_ns = static_cast<int64_t>(request.spent->blocked_ns);
-    row.runqueue_ns = static_cast<int64_t>(request.spent->runqueue_ns);
-    row.waiting_ns =
-        std::max<int64_t>(0, row.latency_ns - *row.on_cpu_ns - *row.blocked_ns - *row.runqueue_ns);
-  }
-  row.bytes_in = request.bytes_in;
-  row.bytes_out = request.bytes_out;
+  FillRow(request, processes_.WallNs(request.start_ns), routes_, row);
   row.samples = static_cast<int64_t>(entry.samples.size());
   ++summary_.session.requests_seen;
   summary_.session.samples_attributed += row.samples;
@@ -281,7 +269,6 @@ void Pipeline::OnServed(ServedRequest request) {
       std::ranges::count(entry.samples, uint8_t{PINFO_SAMPLE_BLOCKED}, &Sample::kind);
   writer_.Count(row);
   entry.process->sites.Add(row);
-  candidates_.push_back(std::move(candidate));
 }
 
 // Those with an exact profile on its way wait for it, up to kExactWaitNs.
@@ -326,6 +313,9 @@ Status Pipeline::DecideCandidates(bool all) {
   if (Status status = writer_.ReserveIds(static_cast<int64_t>(candidates_.size())); !status) {
     if (candidates_.size() > kCandidatesMax) {
       summary_.rows_not_stored += static_cast<int64_t>(candidates_.size());
+      for (const Candidate& candidate : candidates_) {
+        summary_.samples_not_stored += static_cast<int64_t>(candidate.entry.samples.size());
+      }
       candidates_.clear();
     }
     return status;
@@ -400,7 +390,8 @@ Status Pipeline::StoreBatch(bool all) {
   if (status) {
     status = writer_.Commit(summary_.session);
   }
-  last_store_error_ = status;
+  const int64_t now_ns = MonotonicNs();
+  trouble_.Note("storing", status, now_ns);
   return status;
 }
 
@@ -429,6 +420,14 @@ void Pipeline::FinishAccumulation() {
   }
 }
 
+// The wall clock may be set, and runs on while the machine is suspended.
+void Pipeline::FollowWallClock(int64_t now_ns) {
+  if (options_.live && now_ns >= next_clock_ns_) {
+    processes_.FollowWallClock(LiveWallMinusMonotonicNs());
+    next_clock_ns_ = now_ns + kClockNs;
+  }
+}
+
 // Once a minute, after everything gathered has been stored: gives up samples whose request never
 // came, forgets processes that ended long ago, and lets the store delete what is too old.
 void Pipeline::Upkeep(int64_t now_ns) {
@@ -440,11 +439,9 @@ void Pipeline::Upkeep(int64_t now_ns) {
     processes_.ForgetEnded(processes_.WallNs(orderer_.newest_ns() - kEndedWaitNs),
                            [this](TrackedProcess& process) { stacks_.Forget(process); });
   }
-  Result<int64_t> deleted =
+  const Result<int64_t> deleted =
       store_.Retain(processes_.WallNs(now_ns), options_.retain_age_ns, options_.retain_bytes);
-  if (!deleted) {
-    last_store_error_ = tl::unexpected(deleted.error());
-  }
+  trouble_.Note("pruning", deleted ? Status() : tl::unexpected(deleted.error()), now_ns);
 }
 
 void Pipeline::OnChunk(std::unique_ptr<Chunk> chunk) {
@@ -457,20 +454,24 @@ void Pipeline::OnChunk(std::unique_ptr<Chunk> chunk) {
   assembler_.Advance(now_ns - Orderer::kHoldBackNs);
 }
 
-PipelineSummary Pipeline::Run(ChunkQueue& queue) {
+PipelineSummary Pipeline::Run() {
   int64_t next_batch_ns = MonotonicNs() + kBatchNs;
   int64_t next_retain_ns = MonotonicNs() + kRetainNs;
   bool stored = true;
-  while (!queue.Finished()) {
-    if (std::unique_ptr<Chunk> chunk = queue.Pop(kPopTimeoutMs)) {
+  while (!queue_.Finished()) {
+    if (std::unique_ptr<Chunk> chunk = queue_.Pop(kPopTimeoutMs)) {
       OnChunk(std::move(chunk));
     }
     const int64_t now_ns = MonotonicNs();
+    FollowWallClock(now_ns);
     if (now_ns >= next_batch_ns || (candidates_.size() >= kBatchRows && stored)) {
       // A failure is not the end: the rows are kept and tried again, less often because each try
       // may wait for the database's lock, and the end says what was not stored. What is left once
       // the source has ended is stored in one go below.
-      stored = queue.closed() || StoreBatch().has_value();
+      stored = queue_.closed() || StoreBatch().has_value();
+      if (stored && options_.live && !queue_.closed()) {
+        trouble_.Note("sorting rows in", settler_.Slice(processes_.WallNs(now_ns)), now_ns);
+      }
       next_batch_ns = MonotonicNs() + (stored ? kBatchNs : kRetryNs);
     }
     if (now_ns >= next_accumulation_ns_) {
@@ -481,6 +482,11 @@ PipelineSummary Pipeline::Run(ChunkQueue& queue) {
       next_retain_ns = now_ns + kRetainNs;
     }
   }
+  Finish();
+  return std::move(summary_);
+}
+
+void Pipeline::Finish() {
   orderer_.Release(INT64_MAX, [this](const RecordView& record) { OnRecord(record); });
   assembler_.Finish(orderer_.newest_ns());
   std::vector<Sample> rest;
@@ -489,12 +495,22 @@ PipelineSummary Pipeline::Run(ChunkQueue& queue) {
   summary_.session.end_wall_ns = processes_.WallNs(MonotonicNs());
   summary_.status = StoreBatch(/*all=*/true);
   if (summary_.status) {
-    summary_.status = queue.status();
+    // What stays put off is safe, and another pinfo's to settle.
+    trouble_.Note("sorting rows in", settler_.Finish(), MonotonicNs());
+    summary_.status = queue_.status();
+  } else {
+    writer_.GiveUpAll();
   }
   FinishAccumulation();
-  summary_.rows_not_stored += writer_.rows_given_up() +
-                              static_cast<int64_t>(writer_.pending_requests() + candidates_.size());
-  return std::move(summary_);
+  const BatchWriter::GivenUp& given_up = writer_.given_up();
+  summary_.rows_not_stored +=
+      given_up.requests + static_cast<int64_t>(candidates_.size()) + settler_.unreadable();
+  summary_.samples_not_stored += given_up.samples;
+  for (const Candidate& candidate : candidates_) {
+    summary_.samples_not_stored += static_cast<int64_t>(candidate.entry.samples.size());
+  }
+  summary_.statuses_not_stored = given_up.statuses;
+  summary_.store_failures = trouble_.failures();
 }
 
 }  // namespace
@@ -517,12 +533,12 @@ Status PrepareDumpDirectory(const std::string& path) {
 
 PipelineSummary RunPipeline(const PipelineOptions& options, Source& source, Store& store,
                             RecordingWriter* recorder, const std::atomic<bool>& stop_requested) {
-  Pipeline pipeline(options, source, store);
   ChunkQueue queue(kQueueBytes);
+  Pipeline pipeline(options, source, store, queue);
   CaptureThread capture({.duration_ns = options.duration_ns, .live = options.live}, source,
                         recorder, queue);
   capture.Start(stop_requested);
-  PipelineSummary summary = pipeline.Run(queue);
+  PipelineSummary summary = pipeline.Run();
   capture.Join();
   return summary;
 }

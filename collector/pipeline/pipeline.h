@@ -33,6 +33,8 @@ struct PipelineOptions {
   size_t max_routes = 200;          // a site; the rest is {other}
   RoutePatterns route_patterns;     // before the built-in folding
   bool turns = true;                // report what is not HTTP
+  // Gets a sentence for the user when something goes wrong that is tried again, or ends doing so.
+  std::function<void(const std::string&)> on_trouble;
   bool live = true;                 // false: a recording
   // The profiled ones are those that come with an exact profile, or were to have one.
   bool exact_selects = false;
@@ -47,7 +49,11 @@ struct PipelineSummary {
   int64_t profiled = 0;
   int64_t exact = 0;  // of them, with exact counts
   int64_t samples_incomplete = 0;
-  int64_t rows_not_stored = 0;     // requests the database refused for too long, or at the end
+  // What the database refused for too long, or at the end.
+  int64_t rows_not_stored = 0;  // of requests
+  int64_t samples_not_stored = 0;
+  int64_t statuses_not_stored = 0;
+  int64_t store_failures = 0;    // tries to store or to prune that failed
   std::vector<std::string> notes;  // sentences on what could not be seen, each once
   std::string stats_file_error;    // the first stats file that could not be written, and why
   std::vector<std::string> accumulation_messages;  // what happened to the accumulated ones

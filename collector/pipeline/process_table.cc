@@ -1,5 +1,6 @@
 #include "collector/pipeline/process_table.h"
 
+#include <cstdlib>
 #include <string_view>
 #include <utility>
 
@@ -53,6 +54,14 @@ void ProcessTable::ForgetEnded(int64_t before_wall_ns,
       current_.erase(current);
     }
     it = processes_.erase(it);
+  }
+}
+
+void ProcessTable::FollowWallClock(int64_t wall_minus_monotonic_ns) {
+  // A small difference is that of reading two clocks, or slewing: rows' times stay comparable.
+  constexpr int64_t kStepNs = 1'000'000;
+  if (std::abs(wall_minus_monotonic_ns - origin_.wall_minus_monotonic_ns) > kStepNs) {
+    origin_.wall_minus_monotonic_ns = wall_minus_monotonic_ns;
   }
 }
 

@@ -53,6 +53,8 @@ class ProcessTable {
   [[nodiscard]] int64_t WallNs(int64_t monotonic_ns) const {
     return monotonic_ns + origin_.wall_minus_monotonic_ns;
   }
+  // What WallNs adds from now on, where it differs from before by more than clocks are slewed.
+  void FollowWallClock(int64_t wall_minus_monotonic_ns);
 
  private:
   void OnProcess(const RecordView& record);

@@ -32,6 +32,7 @@ struct Origin {
   std::string addresses = {};  // of the interfaces but loopback and link-local, joined by spaces
 };
 Origin LiveOrigin();  // of this machine now
+int64_t LiveWallMinusMonotonicNs();
 
 class Source {
  public:

@@ -96,19 +96,6 @@ Status DeleteByAge(Sweep& sweep, int64_t cutoff) {
   return {};
 }
 
-Result<int64_t> BytesInUse(Database& database) {
-  int64_t figures[3] = {};
-  const char* const pragmas[3] = {"PRAGMA page_count", "PRAGMA freelist_count", "PRAGMA page_size"};
-  for (size_t i = 0; i < std::size(figures); ++i) {
-    const Result<int64_t> value = database.QueryInt(pragmas[i]);
-    if (!value) {
-      return value;
-    }
-    figures[i] = *value;
-  }
-  return (figures[0] - figures[1]) * figures[2];
-}
-
 // The time up to which one chunk of rows lies, of whichever table reaches back furthest; nullopt
 // where no rows are left.
 Result<std::optional<int64_t>> OldestChunkEnd(Database& database) {
@@ -193,6 +180,19 @@ Status GiveBackPages(Database& database, const Sweep& sweep) {
 }
 
 }  // namespace
+
+Result<int64_t> BytesInUse(Database& database) {
+  int64_t figures[3] = {};
+  const char* const pragmas[3] = {"PRAGMA page_count", "PRAGMA freelist_count", "PRAGMA page_size"};
+  for (size_t i = 0; i < std::size(figures); ++i) {
+    const Result<int64_t> value = database.QueryInt(pragmas[i]);
+    if (!value) {
+      return value;
+    }
+    figures[i] = *value;
+  }
+  return (figures[0] - figures[1]) * figures[2];
+}
 
 Result<int64_t> Retain(Database& database, int64_t now_wall_ns, int64_t max_age_ns,
                        int64_t max_bytes) {

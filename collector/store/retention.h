@@ -8,6 +8,9 @@
 
 namespace pinfo::sqlite {
 
+// Bytes of the pages in use, free ones not counted.
+Result<int64_t> BytesInUse(Database& database);
+
 // Deletes everything older than max_age_ns; then, while the pages in use exceed max_bytes, the
 // oldest requests, samples and /proc figures together, and once there are none the oldest minutes.
 // Stops after about a fifth of a second, in the middle if need be: the next call goes on. Returns

@@ -80,6 +80,10 @@ void Statement::BindAt(int index, std::string_view value) {
       sqlite3_bind_text64(statement_.get(), index, data, value.size(), SQLITE_STATIC, SQLITE_UTF8));
 }
 
+void Statement::BindBlobAt(int index, std::string_view value) {
+  Check(sqlite3_bind_blob64(statement_.get(), index, value.data(), value.size(), SQLITE_STATIC));
+}
+
 Result<bool> Statement::Step() {
   sqlite3* database = sqlite3_db_handle(statement_.get());
   if (bind_error_ != SQLITE_OK) {
@@ -106,6 +110,14 @@ std::string_view Statement::Text(int column) const {
                          : std::string_view(
                                reinterpret_cast<const char*>(text),
                                static_cast<size_t>(sqlite3_column_bytes(statement_.get(), column)));
+}
+
+std::string_view Statement::Blob(int column) const {
+  const void* bytes = sqlite3_column_blob(statement_.get(), column);
+  return bytes == nullptr
+             ? std::string_view()
+             : std::string_view(static_cast<const char*>(bytes),
+                                static_cast<size_t>(sqlite3_column_bytes(statement_.get(), column)));
 }
 
 Status Statement::RunBound() {

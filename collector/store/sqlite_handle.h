@@ -46,6 +46,8 @@ class Statement {
     Check(sqlite3_bind_double(statement_.get(), index, value));
   }
   void BindAt(int index, std::string_view value);
+  // Not copied, as text.
+  void BindBlobAt(int index, std::string_view value);
   template <typename Value>
   void BindAt(int index, const std::optional<Value>& value) {
     if (value) {
@@ -72,6 +74,13 @@ class Statement {
     return QueryBound();
   }
 
+  // As Run, the last parameter bound as a blob.
+  Status RunBlob(int64_t first, int64_t second, std::string_view blob) {
+    Bind(first, second);
+    BindBlobAt(3, blob);
+    return RunBound();
+  }
+
   // Columns of the current row, from 0. Text is valid until the next Step or Reset.
   [[nodiscard]] int64_t Int(int column) const {
     return sqlite3_column_int64(statement_.get(), column);
@@ -80,6 +89,8 @@ class Statement {
     return sqlite3_column_double(statement_.get(), column);
   }
   [[nodiscard]] std::string_view Text(int column) const;
+  // Valid until the next Step or Reset.
+  [[nodiscard]] std::string_view Blob(int column) const;
   [[nodiscard]] bool IsNull(int column) const {
     return sqlite3_column_type(statement_.get(), column) == SQLITE_NULL;
   }

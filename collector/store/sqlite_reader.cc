@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include "collector/store/reader_queries.h"
+#include "collector/store/request_blocks.h"
 #include "collector/store/schema.h"
 #include "collector/store/sqlite_handle.h"
 #include "collector/store/sqlite_store.h"
@@ -75,9 +76,16 @@ Result<Database> OpenSnapshot(const std::string& path, OpenMode mode) {
   if (!database) {
     return database;
   }
-  Status status = database->Execute("PRAGMA query_only = ON; PRAGMA cache_size = -32768; BEGIN");
+  Status status =
+      database->Execute("PRAGMA temp_store = MEMORY; PRAGMA cache_size = -32768; BEGIN");
   if (status) {
     status = sqlite::CheckReadable(*database);
+  }
+  if (status) {
+    status = sqlite::ShowUnsettled(*database);
+  }
+  if (status) {
+    status = database->Execute("PRAGMA query_only = ON");
   }
   if (!status) {
     return tl::unexpected(status.error());

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "collector/store/intern.h"
+#include "collector/store/request_blocks.h"
 #include "collector/store/retention.h"
 #include "collector/store/schema.h"
 #include "collector/store/sqlite_handle.h"
@@ -71,14 +72,6 @@ constexpr const char* kAddSystem =
     " load15_milli, cpu_pressure_bp, memory_pressure_bp, io_pressure_bp)"
     " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18,"
     " ?19)";
-constexpr const char* kAddRequest =
-    "INSERT INTO request(id, process_id, pid, tid, route_id, method_id, protocol_id, target, "
-    "status,"
-    " outcome, start_wall_ns, latency_ns, queue_ns, first_byte_ns, on_cpu_ns, blocked_ns,"
-    " runqueue_ns, waiting_ns, bytes_in, bytes_out, samples, profiled, stats_file, weight, tls,"
-    " ended_by)"
-    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19,"
-    " ?20, ?21, ?22, ?23, ?24, ?25, ?26)";
 constexpr const char* kAddSample =
     "INSERT INTO sample(wall_ns, process_id, tid, stack_id, request_id, route_id, kind, weight,"
     " duration_ns, stack_end) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
@@ -135,6 +128,10 @@ class SqliteStore : public Store {
   Status AddSample(const SampleRow& row) override;
   Status AddMinute(const MinuteRow& row) override;
   Result<int64_t> PutSession(const SessionRow& row) override;
+  Result<Settled> Settle() override;
+  Result<std::optional<int64_t>> OldestUnsettledWallNs() override {
+    return blocks_.OldestWallNs();
+  }
   Result<int64_t> Retain(int64_t now_wall_ns, int64_t max_age_ns, int64_t max_bytes) override;
 
  private:
@@ -156,6 +153,7 @@ class SqliteStore : public Store {
     return result;
   }
   Status WriteRequest(const RequestRow& row);
+  Status SettleForRetention(int64_t cutoff_wall_ns, int64_t max_bytes);
   Status WriteMinute(const MinuteRow& row);
   Result<int64_t> WriteSession(const SessionRow& row);
 
@@ -165,6 +163,8 @@ class SqliteStore : public Store {
   sqlite::TextInterner sites_;
   sqlite::RouteInterner routes_;
   sqlite::StackInterner stacks_;
+  sqlite::RequestBlocks blocks_;
+  sqlite::StoredRequest scratch_;  // kept for its buffers
   Statement begin_;
   Statement commit_;
   Statement rollback_;
@@ -175,7 +175,6 @@ class SqliteStore : public Store {
   Statement add_system_;
   Statement add_process_site_;
   Statement put_host_;
-  Statement add_request_;
   Statement add_sample_;
   Statement add_minute_;
   Statement add_bucket_;
@@ -190,7 +189,7 @@ Status SqliteStore::Prepare() {
   for (Status status :
        {hosts_.Prepare(database_, "host", "machine_id"), words_.Prepare(database_, "word", "text"),
         sites_.Prepare(database_, "site", "name"), routes_.Prepare(database_),
-        stacks_.Prepare(database_)}) {
+        stacks_.Prepare(database_), blocks_.Prepare(database_)}) {
     if (!status) {
       return status;
     }
@@ -205,7 +204,6 @@ Status SqliteStore::Prepare() {
                             {&add_system_, kAddSystem},
                             {&add_process_site_, kAddProcessSite},
                             {&put_host_, kPutHost},
-                            {&add_request_, kAddRequest},
                             {&add_sample_, kAddSample},
                             {&add_minute_, kAddMinute},
                             {&add_bucket_, kAddBucket},
@@ -227,7 +225,10 @@ Status SqliteStore::Commit() {
   if (!in_batch_) {
     return Fail("there is no batch to commit");
   }
-  Status status = batch_error_ ? Status(tl::unexpected(*batch_error_)) : commit_.Run();
+  Status status = batch_error_ ? Status(tl::unexpected(*batch_error_)) : blocks_.Write();
+  if (status) {
+    status = commit_.Run();
+  }
   if (!status) {
     Rollback();
   }
@@ -243,6 +244,7 @@ void SqliteStore::Rollback() {
     // Whatever it reports, SQLite has left the transaction then.
     static_cast<void>(rollback_.Run());
   }
+  blocks_.Drop();
   hosts_.Clear();
   words_.Clear();
   sites_.Clear();
@@ -359,12 +361,34 @@ Status SqliteStore::WriteRequest(const RequestRow& row) {
   if (!protocol) {
     return tl::unexpected(protocol.error());
   }
-  return add_request_.Run(row.id.value, row.process.value, row.pid.value, row.tid.value, *route,
-                          *method, *protocol, row.target, row.status, static_cast<int>(row.outcome),
-                          row.start_wall_ns, row.latency_ns, row.queue_ns, row.first_byte_ns,
-                          row.on_cpu_ns, row.blocked_ns, row.runqueue_ns, row.waiting_ns,
-                          row.bytes_in, row.bytes_out, row.samples, row.profiled, row.stats_file,
-                          row.weight, row.tls, static_cast<int>(row.ended_by));
+  sqlite::StoredRequest& stored = scratch_;
+  stored.id = row.id.value;
+  stored.process = row.process.value;
+  stored.pid = row.pid.value;
+  stored.tid = row.tid.value;
+  stored.route = *route;
+  stored.method = *method;
+  stored.protocol = *protocol;
+  stored.target = row.target;
+  stored.status = row.status;
+  stored.outcome = static_cast<int64_t>(row.outcome);
+  stored.start_wall_ns = row.start_wall_ns;
+  stored.latency_ns = row.latency_ns;
+  stored.queue_ns = row.queue_ns;
+  stored.first_byte_ns = row.first_byte_ns;
+  stored.on_cpu_ns = row.on_cpu_ns;
+  stored.blocked_ns = row.blocked_ns;
+  stored.runqueue_ns = row.runqueue_ns;
+  stored.waiting_ns = row.waiting_ns;
+  stored.bytes_in = row.bytes_in;
+  stored.bytes_out = row.bytes_out;
+  stored.samples = row.samples;
+  stored.profiled = row.profiled ? 1 : 0;
+  stored.stats_file = row.stats_file;
+  stored.weight = row.weight;
+  stored.tls = row.tls ? 1 : 0;
+  stored.ended_by = static_cast<int64_t>(row.ended_by);
+  return blocks_.Add(stored);
 }
 
 Result<StackId> SqliteStore::InternStack(std::span<const FrameRow> root_first) {
@@ -449,9 +473,38 @@ Result<int64_t> SqliteStore::WriteSession(const SessionRow& row) {
   return **id;
 }
 
+Result<Settled> SqliteStore::Settle() {
+  if (in_batch_) {
+    return Fail("nothing can be settled while a batch is open");
+  }
+  return blocks_.SettleOne(database_);
+}
+
+// Retention knows rows only: what is too old, or may be too much, becomes rows first.
+Status SqliteStore::SettleForRetention(int64_t cutoff_wall_ns, int64_t max_bytes) {
+  constexpr int kBlocksAtOnce = 20;
+  for (int i = 0; i < kBlocksAtOnce; ++i) {
+    const Result<std::optional<int64_t>> oldest = blocks_.OldestWallNs();
+    const Result<int64_t> bytes = sqlite::BytesInUse(database_);
+    if (!oldest || !bytes) {
+      return tl::unexpected(oldest ? bytes.error() : oldest.error());
+    }
+    if (!*oldest || (**oldest >= cutoff_wall_ns && *bytes <= max_bytes)) {
+      break;
+    }
+    if (const Result<Settled> settled = blocks_.SettleOne(database_); !settled) {
+      return tl::unexpected(settled.error());
+    }
+  }
+  return {};
+}
+
 Result<int64_t> SqliteStore::Retain(int64_t now_wall_ns, int64_t max_age_ns, int64_t max_bytes) {
   if (in_batch_) {
     return Fail("nothing can be pruned while a batch is open");
+  }
+  if (const Status status = SettleForRetention(now_wall_ns - max_age_ns, max_bytes); !status) {
+    return tl::unexpected(status.error());
   }
   return sqlite::Retain(database_, now_wall_ns, max_age_ns, max_bytes);
 }

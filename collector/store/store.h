@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -16,6 +17,11 @@ namespace pinfo {
 struct RequestIdRange {
   int64_t first = 0;
   int64_t count = 0;
+};
+
+struct Settled {
+  int64_t rows = 0;
+  int64_t unreadable = 0;  // rows lost because what was put off is damaged
 };
 
 // The writing side. Every method between Begin and Commit; a failed Commit leaves the store as
@@ -47,6 +53,12 @@ class Store {
   virtual Status AddMinute(const MinuteRow& row) = 0;
   // id 0: inserts and returns the new id; otherwise updates that row.
   virtual Result<int64_t> PutSession(const SessionRow& row) = 0;
+  // A store may put off the costly part of storing requests' rows: they are safe, and readers see
+  // them, but cost readers more. Does a part of that work, a few milliseconds; 0 rows: nothing is
+  // left. REQUIRES no batch is open.
+  virtual Result<Settled> Settle() = 0;
+  // When the oldest request whose row is put off began; nullopt: none is.
+  virtual Result<std::optional<int64_t>> OldestUnsettledWallNs() = 0;
   // Deletes what is older than max_age_ns and, if the database is larger than max_bytes, the oldest
   // until it is not. Bounded in time per call; returns rows deleted. REQUIRES no batch is open.
   virtual Result<int64_t> Retain(int64_t now_wall_ns, int64_t max_age_ns, int64_t max_bytes) = 0;

@@ -3,7 +3,8 @@
 A pair is one load on the bare server and one on the observed server, in alternating order, each
 with a server of its own. All observers take turns within each round, so that whatever else the
 machine does meets all of them. Ratios are medians over the pairs of observed / bare; A/A is bare
-against bare and shows the noise. Prints a table, and JSON with every single figure (--output).
+against bare and shows the noise. Beside the pairs, which are bursts, one long load shows what the
+collector costs when its work cannot be put off. Prints a table, and JSON with every single figure (--output).
 """
 import argparse
 import dataclasses
@@ -62,6 +63,32 @@ def len_of_log(folder):
     """Lines of the one access log below the folder."""
     with open(next(folder.glob("*/access.log")), "rb") as log:
         return sum(1 for _ in log)
+
+
+def sustained(pinfo, seconds):
+    """One long load of nginx each: bare, then observed; what a burst does not show."""
+    bare = one(observers.Bare(), "nginx", seconds)
+    rows = []
+    for observer in (observers.Attach(pinfo), observers.Run(pinfo)):
+        observed = one(observer, "nginx", seconds)
+        rows.append({"observer": observer.name, "seconds": seconds,
+                     "throughput": observed.throughput, "bare_throughput": bare.throughput,
+                     "throughput_ratio": observed.throughput / bare.throughput,
+                     "requests": observed.requests, "observer_cpu_us": observed.observer_cpu_us,
+                     "observer_peak_rss": observed.observer_rss, "seen": observed.seen,
+                     "lost": observed.lost})
+    return rows
+
+
+def print_sustained(rows):
+    print(f"\nnginx, one load of {rows[0]['seconds']} s each: "
+          f"bare {rows[0]['bare_throughput']:.0f} requests/s")
+    for row in rows:
+        print(f"{row['observer']:13} {row['throughput']:.0f} requests/s "
+              f"({row['throughput_ratio']:.3f} of bare), {row['requests']} requests, "
+              f"own {row['observer_cpu_us']:.2f} us a request, "
+              f"{row['observer_peak_rss'] / 1e6:.0f} MB resident at most, "
+              f"seen {row['seen']:.4f}, lost {row['lost']}")
 
 
 def pair(observer, workload, seconds, bare_first):
@@ -158,6 +185,8 @@ def options():
     parser.add_argument("--pinfo", default="build/pinfo")
     parser.add_argument("--pairs", type=int, default=15)
     parser.add_argument("--seconds", type=int, default=2, help="of each load")
+    parser.add_argument("--sustained", type=int, default=20, metavar="SECONDS",
+                        help="of the one long load of nginx; 0: none")
     parser.add_argument("--workload", choices=WORKLOADS, action="append")
     parser.add_argument("--only", action="append", metavar="NAME",
                         help="observers whose name contains this; may be given several times")
@@ -209,7 +238,11 @@ def main():
         print(f"{cost['observer']}: {cost['connection_records']:.3f} ring records and "
               f"{cost['samples']:.4f} stack samples a small request")
     results = {"machine": measure.kernel_and_cpus(), "seconds": chosen.seconds,
-               "records": costs, "results": run(chosen)}
+               "records": costs, "sustained": []}
+    if chosen.sustained and "nginx" in (chosen.workload or WORKLOADS):
+        results["sustained"] = sustained(chosen.pinfo, chosen.sustained)
+        print_sustained(results["sustained"])
+    results["results"] = run(chosen)
     pathlib.Path(chosen.output).write_text(json.dumps(results, indent=1) + "\n")
     print(f"\nevery figure: {chosen.output}")
 

@@ -31,7 +31,38 @@ TEST_F(BatchWriterTest, ABatchThatFailedIsStoredWithTheNextOne) {
   AddRequest();
   EXPECT_TRUE(writer_.Commit(session_).has_value());
   EXPECT_EQ(store_.requests.size(), 2U);
-  EXPECT_EQ(writer_.rows_given_up(), 0);
+  EXPECT_EQ(writer_.given_up().requests, 0);
+}
+
+TEST_F(BatchWriterTest, WhatIsGivenUpIsCountedByKind) {
+  AddRequest();
+  std::vector<Sample> samples(3);
+  writer_.AddUnattributed(std::move(samples));
+  writer_.AddStatus({});
+  store_.begins_to_fail = 1;
+  EXPECT_FALSE(writer_.Commit(session_).has_value());
+  EXPECT_EQ(writer_.given_up().requests, 0);
+  writer_.GiveUpAll();
+  EXPECT_EQ(writer_.given_up().requests, 1);
+  EXPECT_EQ(writer_.given_up().samples, 3);
+  EXPECT_EQ(writer_.given_up().statuses, 1);
+}
+
+// Counts of minutes are kept as they are until they are stored: however long that takes, they are
+// as many as there are keys.
+TEST_F(BatchWriterTest, MinutesOfAFailedBatchAreStoredOnce) {
+  RequestRow row;
+  row.site = "a";
+  writer_.Count(row);
+  store_.begins_to_fail = 2;
+  EXPECT_FALSE(writer_.Commit(session_).has_value());
+  writer_.Count(row);
+  EXPECT_FALSE(writer_.Commit(session_).has_value());
+  EXPECT_TRUE(writer_.Commit(session_).has_value());
+  ASSERT_EQ(store_.minutes.size(), 1U);
+  EXPECT_EQ(store_.minutes[0].count, 2);
+  EXPECT_TRUE(writer_.Commit(session_).has_value());
+  EXPECT_EQ(store_.minutes.size(), 1U);
 }
 
 // A batch rolled back has no session: its id would name a row that does not exist.

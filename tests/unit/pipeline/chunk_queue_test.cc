@@ -43,6 +43,21 @@ TEST(ChunkQueueTest, HandsOnInOrderAndFinishesOnlyWhenEmptied) {
   EXPECT_TRUE(queue.status().has_value());
 }
 
+TEST(ChunkQueueTest, AChunkHandedBackComesOutEmpty) {
+  ChunkQueue queue(1 << 20);
+  std::unique_ptr<Chunk> chunk = ChunkOf(3);
+  chunk->drained_from_ns = 5;
+  const Chunk* const address = chunk.get();
+  queue.HandBack(std::move(chunk));
+  chunk = queue.Take();
+  EXPECT_EQ(chunk.get(), address);
+  EXPECT_TRUE(chunk->records().empty());
+  EXPECT_EQ(chunk->byte_size(), 0U);
+  EXPECT_EQ(chunk->drained_from_ns, 0);
+  chunk->OnRecord(BytesOf(MakeClose(2, 9)));
+  EXPECT_EQ(DecodeRecord(chunk->record(chunk->records()[0]))->as<pinfo_close>().connection, 9U);
+}
+
 TEST(ChunkQueueTest, TellsWhyCapturingFailed) {
   ChunkQueue queue(1 << 20);
   queue.Close(Fail("the ring is gone"));

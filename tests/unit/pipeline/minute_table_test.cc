@@ -25,7 +25,7 @@ TEST(MinuteTableTest, SumsByKeyAndMinute) {
   table.Add(RowAt(119, 300));
   table.Add(RowAt(120, 900));
   table.Add(RowAt(62, 100, 503));
-  const std::vector<MinuteRow> rows = table.Take();
+  const std::vector<MinuteRow> rows = table.Rows();
   ASSERT_EQ(rows.size(), 3U);
   EXPECT_EQ(rows[0].minute, 1);
   EXPECT_EQ(rows[0].status, 200);
@@ -37,7 +37,8 @@ TEST(MinuteTableTest, SumsByKeyAndMinute) {
   EXPECT_EQ(rows[1].status, 503);
   EXPECT_EQ(rows[1].failed, 1);
   EXPECT_EQ(rows[2].minute, 2);
-  EXPECT_TRUE(table.Take().empty());
+  table.Clear();
+  EXPECT_TRUE(table.Rows().empty());
 }
 
 TEST(MinuteTableTest, PartialRequestsCountWithoutLatency) {
@@ -46,7 +47,7 @@ TEST(MinuteTableTest, PartialRequestsCountWithoutLatency) {
   partial.outcome = Outcome::kPartial;
   table.Add(partial);
   table.Add(RowAt(2, 500));
-  const std::vector<MinuteRow> rows = table.Take();
+  const std::vector<MinuteRow> rows = table.Rows();
   ASSERT_EQ(rows.size(), 1U);
   EXPECT_EQ(rows[0].count, 2);
   EXPECT_EQ(rows[0].latency_min_ns, 500);
@@ -61,7 +62,7 @@ TEST(MinuteTableTest, OnCpuOnlyOverRequestsWhereItIsKnown) {
   timed.on_cpu_ns = 40;
   table.Add(timed);
   table.Add(RowAt(1, 100));
-  const std::vector<MinuteRow> rows = table.Take();
+  const std::vector<MinuteRow> rows = table.Rows();
   ASSERT_EQ(rows.size(), 1U);
   EXPECT_EQ(rows[0].timed, 1);
   EXPECT_EQ(rows[0].on_cpu_sum_ns, 40);

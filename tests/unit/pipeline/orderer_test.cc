@@ -11,8 +11,8 @@
 namespace pinfo {
 namespace {
 
-std::shared_ptr<Chunk> ChunkAt(const std::vector<int64_t>& times) {
-  auto chunk = std::make_shared<Chunk>();
+std::unique_ptr<Chunk> ChunkAt(const std::vector<int64_t>& times) {
+  auto chunk = std::make_unique<Chunk>();
   for (size_t i = 0; i < times.size(); ++i) {
     chunk->OnRecord(BytesOf(MakeClose(times[i], i)));
   }
@@ -48,14 +48,55 @@ TEST(OrdererTest, RecordsOfOneMomentKeepTheirOrder) {
 }
 
 TEST(OrdererTest, CountsWhatCannotBeDecoded) {
-  auto chunk = std::make_shared<Chunk>();
+  auto chunk = std::make_unique<Chunk>();
   RecordWords broken = MakeClose(1, 1);
   reinterpret_cast<pinfo_header*>(broken.data())->size = 1'000'000;
   chunk->OnRecord(BytesOf(broken));
   chunk->OnRecord(BytesOf(MakeClose(2, 1)));
   Orderer orderer;
-  EXPECT_EQ(orderer.Add(chunk), 1U);
+  EXPECT_EQ(orderer.Add(std::move(chunk)), 1U);
   EXPECT_THAT(ReleasedUntil(orderer, 2), testing::ElementsAre(2));
+}
+
+TEST(OrdererTest, ATimeAfterTheDrainIsMalformed) {
+  Orderer orderer;
+  auto chunk = ChunkAt({10, 2'000'000, INT64_MAX});
+  chunk->drained_to_ns = 20;
+  EXPECT_EQ(orderer.Add(std::move(chunk)), 2U);
+  EXPECT_EQ(orderer.newest_ns(), 10);
+  EXPECT_THAT(ReleasedUntil(orderer, INT64_MAX), testing::ElementsAre(10));
+}
+
+TEST(OrdererTest, ATimeThatFitsNoSignedNumberIsMalformed) {
+  Orderer orderer;
+  EXPECT_EQ(orderer.Add(ChunkAt({10, -1})), 1U);
+  EXPECT_EQ(orderer.newest_ns(), 10);
+}
+
+TEST(OrdererTest, GivesAChunkBackWhenItsLastRecordHasBeenVisited) {
+  std::vector<size_t> given_back;
+  Orderer orderer([&](std::unique_ptr<Chunk> chunk) {
+    given_back.push_back(chunk->records().size());
+  });
+  orderer.Add(ChunkAt({10, 30}));
+  orderer.Add(ChunkAt({20}));
+  orderer.Add(ChunkAt({}));
+  ReleasedUntil(orderer, 20);
+  EXPECT_THAT(given_back, testing::IsEmpty());
+  ReleasedUntil(orderer, 30);
+  EXPECT_THAT(given_back, testing::ElementsAre(2, 1, 0));
+}
+
+TEST(OrdererTest, AnyOrderComesOutSorted) {
+  std::mt19937 random(1);
+  Orderer orderer;
+  std::vector<int64_t> times(5'000);
+  for (int64_t& time : times) {
+    time = static_cast<int64_t>(random() % 3'000);
+  }
+  orderer.Add(ChunkAt(times));
+  std::sort(times.begin(), times.end());
+  EXPECT_EQ(ReleasedUntil(orderer, INT64_MAX), times);
 }
 
 TEST(OrdererTest, AnyArrivalWithinTheHoldBackComesOutSorted) {

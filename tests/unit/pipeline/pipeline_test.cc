@@ -102,6 +102,8 @@ TEST(PipelineTest, ADatabaseThatStaysLockedIsTold) {
   RememberingStore store;
   PipelineOptions options = Replayed();
   store.begins_to_fail = 1;
+  std::vector<std::string> told;
+  options.on_trouble = [&](const std::string& text) { told.push_back(text); };
   const std::atomic<bool> stop = false;
   const auto summary = RunPipeline(options, source, store, nullptr, stop);
   // The only batch of so short a run is the last one: it fails, and says so.
@@ -110,6 +112,18 @@ TEST(PipelineTest, ADatabaseThatStaysLockedIsTold) {
   // What was seen is known all the same, and that none of it is there to be read.
   EXPECT_EQ(summary.session.requests_seen, 2);
   EXPECT_EQ(summary.rows_not_stored, 2);
+  EXPECT_EQ(summary.samples_not_stored, 2);
+  EXPECT_EQ(summary.store_failures, 1);
+  EXPECT_THAT(told, testing::ElementsAre(testing::HasSubstr("locked")));
+  EXPECT_EQ(store.settles, 0) << "nothing is to be settled that was not stored";
+}
+
+TEST(PipelineTest, WhatTheStorePutOffIsSettledAtTheEnd) {
+  ScriptedSource source(TwoRequests());
+  RememberingStore store;
+  const std::atomic<bool> stop = false;
+  RunPipeline(Replayed(), source, store, nullptr, stop);
+  EXPECT_EQ(store.settles, 1);
 }
 
 TEST(PipelineTest, AFailingSourceIsToldAfterWhatItGaveIsStored) {

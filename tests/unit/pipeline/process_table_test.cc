@@ -84,5 +84,13 @@ TEST_F(ProcessTableTest, WhatEndedLongAgoIsForgotten) {
   EXPECT_EQ(table_.Get(Pid{7}).row.comm, "");  // the pid is somebody else's from now on
 }
 
+// The wall clock is set, or the machine was suspended: rows made from then on have the new time.
+TEST_F(ProcessTableTest, FollowsStepsOfTheWallClockAndNoJitter) {
+  table_.FollowWallClock(900'000);
+  EXPECT_EQ(table_.WallNs(1), 6);
+  table_.FollowWallClock(4'000'000'000);
+  EXPECT_EQ(table_.WallNs(1), 4'000'000'001);
+}
+
 }  // namespace
 }  // namespace pinfo

@@ -66,11 +66,17 @@ class RememberingStore : public Store {
     session = row;
     return 1;
   }
+  Result<Settled> Settle() override {
+    ++settles;
+    return Settled{};
+  }
+  Result<std::optional<int64_t>> OldestUnsettledWallNs() override { return std::nullopt; }
   Result<int64_t> Retain(int64_t, int64_t, int64_t) override { return 0; }
 
   int begins_to_fail = 0;
   int commits_to_fail = 0;
   int rollbacks = 0;
+  int settles = 0;
   int64_t next_id = 1;
   std::vector<ProcessRow> processes;
   std::vector<RequestRow> requests;
