@@ -24,7 +24,7 @@ struct AttachOptions {
   CaptureOptions capture;
   std::string probes = "auto";
   int hz = 99;
-  size_t ring_mb = 32;
+  size_t ring_mb = 16;
   bool no_children = false;
   bool no_tls = false;
 };

@@ -304,6 +304,7 @@ static void fill_pending(struct pinfo_thread* thread, struct pinfo_turn* turn, u
   else
     capture_end(thread, data, count, n);
   thread->answered = 1;
+  thread->answered_ns = turn->last_out_ns;
 }
 
 void pinfo_send_begins(struct pinfo_send* send, struct pinfo_connection* connection) {
@@ -409,7 +410,10 @@ struct pinfo_wait_state pinfo_wait_begins(enum pinfo_wait kind) {
 void pinfo_wait_ended(const struct pinfo_wait_state* wait) {
   struct pinfo_thread* thread = pinfo_thread_current;
   if (thread == NULL) return;
-  thread->has_waited = 1;
+  if (wait->began_ns != 0)
+    thread->has_waited = PINFO_WAITED_WITHIN;
+  else if (thread->has_waited == PINFO_WAITED_NOT)
+    thread->has_waited = PINFO_WAITED_BETWEEN;
   pinfo_other_io_ended(wait->began_ns);
 }
 
@@ -426,6 +430,6 @@ void pinfo_other_io_ended(pinfo_u64 began_ns) {
   if (took < pinfo_process.off_cpu_min_ns || pinfo_process.off_cpu_min_ns == 0) return;
   struct pinfo_thread* thread = pinfo_thread_current;
   if (thread == NULL || thread->connection == 0 || !pinfo_recording()) return;
-  thread->has_waited = 1;
+  thread->has_waited = PINFO_WAITED_WITHIN;
   pinfo_sample_blocked(thread, took);
 }

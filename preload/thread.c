@@ -16,6 +16,7 @@
 #define PINFO_THREADS_A_CHUNK 64
 #define PINFO_THREAD_CHUNKS 1024
 #define PINFO_CLOCK_AGE_NS 100000u
+#define PINFO_SHORT_REST_NS 30000u
 #define PINFO_SLOW_TURN_NS 1000000u
 /* Descriptors that the shim keeps for schedstat in one process at most. */
 #define PINFO_SCHEDSTAT_FDS 64
@@ -77,7 +78,7 @@ struct pinfo_thread* pinfo_thread_register(unsigned char* stack_top, unsigned ch
     thread->schedstat_fd = -1;
     thread->timer = -1;
     thread->slow_turns = 1; /* the first turn too is worth the reading */
-    thread->has_waited = 1;
+    thread->has_waited = PINFO_WAITED_WITHIN;
     if (exit_key_valid) pthread_setspecific(exit_key, thread);
     __atomic_store_n(&pinfo_thread_current, thread, __ATOMIC_RELEASE);
     if (pinfo_recording()) pinfo_sampler_start_thread(thread);
@@ -160,7 +161,7 @@ void pinfo_thread_after_fork(void) {
   self->timer = -1; /* timers are not inherited */
   self->pending_state = PINFO_PENDING_NONE;
   self->connection = self->segment_connection = 0;
-  self->has_waited = 1;
+  self->has_waited = PINFO_WAITED_WITHIN;
   self->clock_ns = self->on_cpu_ns = 0;
   self->runqueue_fresh = 0;
   pinfo_exact_after_fork(self);
@@ -169,13 +170,16 @@ void pinfo_thread_after_fork(void) {
 void pinfo_thread_spent(struct pinfo_thread* thread, pinfo_u64 now,
                         struct pinfo_thread_time* spent) {
   pinfo_u64 cpu = thread->clock_ns + (now - thread->clock_read_ns);
-  if (thread->has_waited || now - thread->clock_read_ns > PINFO_CLOCK_AGE_NS) {
+  const int rested =
+      thread->has_waited == PINFO_WAITED_BETWEEN && now - thread->answered_ns > PINFO_SHORT_REST_NS;
+  if (rested || thread->has_waited == PINFO_WAITED_WITHIN ||
+      now - thread->clock_read_ns > PINFO_CLOCK_AGE_NS) {
     struct timespec reading;
     pinfo_raw(SYS_clock_gettime, CLOCK_THREAD_CPUTIME_ID, &reading);
     cpu = (pinfo_u64)reading.tv_sec * 1000000000u + (pinfo_u64)reading.tv_nsec;
     thread->clock_ns = cpu;
     thread->clock_read_ns = now;
-    thread->has_waited = 0;
+    thread->has_waited = PINFO_WAITED_NOT;
   }
   if (cpu > thread->on_cpu_ns) thread->on_cpu_ns = cpu;
   spent->on_cpu_ns = thread->on_cpu_ns;

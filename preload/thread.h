@@ -5,8 +5,9 @@
  * signal handler or another thread that looks at one late reads valid memory.
  *
  * Times. Reading a thread's CPU clock costs about 440 ns. It is read only where the last reading is
- * older than 100 us or the thread has since been in a wait that the shim saw; otherwise the time
- * since the last reading counts as on-CPU. The error is below 100 us a turn. Time waiting for a CPU
+ * older than 100 us or the thread has since been in a wait that the shim saw, but for one between
+ * two turns that begin within 30 us, as in a busy event loop; otherwise the time since the last
+ * reading counts as on-CPU. The error is below 100 us a turn. Time waiting for a CPU
  * (/proc/thread-self/schedstat, field 2) is read for turns above 1 ms on threads whose turn before
  * was above 1 ms too; elsewhere it is not known and counts as blocked, as wire.h allows.
  */
@@ -26,6 +27,12 @@ enum pinfo_pending_state {
   PINFO_PENDING_HELD = 2,
 };
 
+enum pinfo_waited {
+  PINFO_WAITED_NOT = 0,
+  PINFO_WAITED_BETWEEN = 1, /* for events, while the thread handled no turn */
+  PINFO_WAITED_WITHIN = 2,  /* within a turn, or not known */
+};
+
 struct pinfo_thread {
   int in_use; /* atomic */
   pinfo_u32 tid;
@@ -38,7 +45,8 @@ struct pinfo_thread {
   pinfo_u64 runqueue_ns;   /* known time waiting for a CPU */
   pinfo_u64 runqueue_raw;  /* last reading of schedstat */
   int runqueue_fresh;      /* read at the start of the turn under way */
-  int has_waited;          /* a wait since the last reading of the CPU clock */
+  int has_waited;          /* enum pinfo_waited, since the last reading of the CPU clock */
+  pinfo_u64 answered_ns;   /* it sent last */
   int slow_turns;          /* the last turn took above 1 ms */
   int schedstat_fd;        /* -1: none */
   dev_t schedstat_device;  /* whose it is: the application may put another file at the number */
@@ -46,10 +54,10 @@ struct pinfo_thread {
 
   pinfo_u64 connection; /* of the turn under way on this thread; 0: none */
   pinfo_u32 turn;
-  int answered;         /* a response to it has begun */
+  int answered; /* a response to it has begun */
   /* The turn whose time this thread's is: that one, or the one answered last. */
   pinfo_u64 segment_connection;
-  pinfo_u64 segment_ns; /* since when */
+  pinfo_u64 segment_ns;                   /* since when */
   struct pinfo_thread_time segment_spent; /* its time then */
 
   const void* tls_object; /* the SSL object that a call is under way on; NULL: none */
@@ -68,7 +76,8 @@ struct pinfo_thread {
 
   int pending_state;
   struct pinfo_response pending;
-  unsigned char pending_capture[PINFO_RESPONSE_HEAD_MAX + PINFO_SEND_FRONT_MAX + PINFO_SEND_BACK_MAX];
+  unsigned char
+      pending_capture[PINFO_RESPONSE_HEAD_MAX + PINFO_SEND_FRONT_MAX + PINFO_SEND_BACK_MAX];
 };
 
 extern __thread struct pinfo_thread* pinfo_thread_current

@@ -5,6 +5,9 @@
 #include <string>
 #include <utility>
 
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include "collector/process/proc_reader.h"
 
 namespace pinfo {
@@ -13,6 +16,7 @@ namespace {
 // Probes stay this long after the end was asked for, so that threads turn to something else and
 // hand on the response they were writing (a busy thread does at its next sample).
 constexpr int64_t kSettleNs = 30'000'000;
+constexpr int kNice = -10;
 // A drain of more records than this is one of a busy server: some 2,500 a second at the long
 // interval, which fill the smallest ring in no less than a second.
 constexpr size_t kBusyRecords = 100;
@@ -52,6 +56,9 @@ void CaptureThread::Join() {
 }
 
 void CaptureThread::Run(const std::atomic<bool>& stop_requested) {
+  // It needs little, but soon: a ring that is not drained in time loses records. Without the right
+  // to it, the priority stays as it is.
+  static_cast<void>(setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kNice));
   // Libraries throw where memory ends; that must not end the processing of what is there already.
   try {
     queue_.Close(Loop(stop_requested));

@@ -8,6 +8,19 @@
 namespace pinfo {
 namespace {
 
+bool IsPressing(uint16_t type) {
+  switch (type) {
+    case PINFO_RECORD_TASK:
+    case PINFO_RECORD_EXEC:
+    case PINFO_RECORD_EXIT:
+    case PINFO_RECORD_MAPPING:
+    case PINFO_RECORD_PROCESS:
+      return true;
+    default:
+      return false;
+  }
+}
+
 // What is kept for reuse: the chunks of a hold-back's time, each up to 1 MB.
 constexpr size_t kSpareChunks = 4;
 constexpr size_t kKeptWords = (1 << 20) / 8;
@@ -21,6 +34,7 @@ void Chunk::OnRecord(std::span<const std::byte> bytes) {
     std::memcpy(&header, bytes.data(), sizeof(header));
     bytes =
         bytes.first(std::min<size_t>(bytes.size(), std::max<size_t>(header.size, sizeof(header))));
+    pressing_ |= IsPressing(header.type);
   }
   const size_t word = used_;
   used_ += (bytes.size() + 7) / 8;
@@ -28,7 +42,15 @@ void Chunk::OnRecord(std::span<const std::byte> bytes) {
     words_.resize(std::max(used_, 2 * words_.size()));
   }
   std::memcpy(words_.data() + word, bytes.data(), bytes.size());
-  records_.push_back({.word = word, .bytes = bytes.size()});
+  records_.push_back(
+      {.word = static_cast<uint32_t>(word), .bytes = static_cast<uint32_t>(bytes.size())});
+}
+
+void Chunk::Reserve(size_t words, size_t records) {
+  if (words > words_.size()) {
+    words_.resize(words);
+  }
+  records_.reserve(records);
 }
 
 void Chunk::Clear() {
@@ -37,18 +59,28 @@ void Chunk::Clear() {
     records_ = {};
   }
   used_ = 0;
+  pressing_ = false;
   records_.clear();
   drained_from_ns = 0;
   drained_to_ns = 0;
 }
 
 std::unique_ptr<Chunk> ChunkQueue::Take() {
-  const std::lock_guard lock(mutex_);
-  if (spare_.empty()) {
-    return std::make_unique<Chunk>();
+  std::unique_ptr<Chunk> chunk;
+  size_t words = 0;
+  size_t records = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!spare_.empty()) {
+      chunk = std::move(spare_.back());
+      spare_.pop_back();
+      return chunk;
+    }
+    words = std::min(last_words_ + last_words_ / 8, kKeptWords);
+    records = std::min(last_records_ + last_records_ / 8, kKeptWords);
   }
-  std::unique_ptr<Chunk> chunk = std::move(spare_.back());
-  spare_.pop_back();
+  chunk = std::make_unique<Chunk>();
+  chunk->Reserve(words, records);
   return chunk;
 }
 
@@ -64,6 +96,9 @@ void ChunkQueue::Push(std::unique_ptr<Chunk> chunk) {
   std::unique_lock lock(mutex_);
   changed_.wait(lock, [this] { return bytes_ < max_bytes_; });
   bytes_ += chunk->byte_size();
+  pressing_ += chunk->pressing() ? 1 : 0;
+  last_words_ = chunk->used_words();
+  last_records_ = chunk->records().size();
   chunks_.push_back(std::move(chunk));
   changed_.notify_all();
 }
@@ -85,8 +120,16 @@ std::unique_ptr<Chunk> ChunkQueue::Pop(int timeout_ms) {
   std::unique_ptr<Chunk> chunk = std::move(chunks_.front());
   chunks_.pop_front();
   bytes_ -= chunk->byte_size();
+  pressing_ -= chunk->pressing() ? 1 : 0;
   changed_.notify_all();
   return chunk;
+}
+
+Backlog ChunkQueue::Waiting() const {
+  const std::lock_guard lock(mutex_);
+  return {.bytes = bytes_,
+          .oldest_ns = chunks_.empty() ? INT64_MAX : chunks_.front()->drained_from_ns,
+          .pressing = pressing_ > 0};
 }
 
 bool ChunkQueue::Finished() const {

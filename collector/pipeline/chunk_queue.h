@@ -22,14 +22,23 @@ class Chunk : public RecordSink {
   void OnRecord(std::span<const std::byte> bytes) override;
 
   struct Extent {
-    size_t word = 0;  // index of its first 8-byte word
-    size_t bytes = 0;
+    uint32_t word = 0;  // index of its first 8-byte word
+    uint32_t bytes = 0;
   };
   [[nodiscard]] const std::vector<Extent>& records() const { return records_; }
   [[nodiscard]] std::span<const std::byte> record(const Extent& extent) const {
-    return std::as_bytes(std::span(words_)).subspan(extent.word * 8, extent.bytes);
+    return std::as_bytes(std::span(words_)).subspan(size_t{extent.word} * 8, extent.bytes);
   }
-  [[nodiscard]] size_t byte_size() const { return used_ * 8; }
+  // Of memory that it takes.
+  [[nodiscard]] size_t byte_size() const {
+    return words_.capacity() * sizeof(words_[0]) + records_.capacity() * sizeof(Extent);
+  }
+  // Makes room for what a chunk of so many words and records holds.
+  void Reserve(size_t words, size_t records);
+  [[nodiscard]] size_t used_words() const { return used_; }
+  // It tells of processes that begin, end or map files: what /proc says of them must be looked at
+  // while they are there.
+  [[nodiscard]] bool pressing() const { return pressing_; }
   // Empty again, its memory kept.
   void Clear();
 
@@ -43,6 +52,14 @@ class Chunk : public RecordSink {
   std::vector<uint64_t> words_;  // the first used_ of them
   size_t used_ = 0;
   std::vector<Extent> records_;
+  bool pressing_ = false;
+};
+
+// What waits to be processed.
+struct Backlog {
+  size_t bytes = 0;
+  int64_t oldest_ns = 0;  // when its first chunk was drained
+  bool pressing = false;  // a chunk in it is
 };
 
 // Bounded by bytes: a full queue holds the capturing thread back, so that the loss happens, and is
@@ -60,6 +77,7 @@ class ChunkQueue {
   void Close(Status status);
   // The next chunk, or nullptr after timeout_ms without one.
   std::unique_ptr<Chunk> Pop(int timeout_ms);
+  [[nodiscard]] Backlog Waiting() const;
   // Closed, and everything popped.
   [[nodiscard]] bool Finished() const;
   [[nodiscard]] Status status() const;
@@ -73,6 +91,9 @@ class ChunkQueue {
   std::vector<std::unique_ptr<Chunk>> spare_;
   size_t bytes_ = 0;
   size_t max_bytes_;
+  size_t pressing_ = 0;    // chunks
+  size_t last_words_ = 0;  // of the chunk pushed last: the next one will be about as large
+  size_t last_records_ = 0;
   bool closed_ = false;
   Status status_;
 };

@@ -50,8 +50,7 @@ void MinuteTable::Add(const RequestRow& row) {
     return;
   }
   sums.latency_sum_ns += row.latency_ns;
-  sums.latency_min_ns =
-      counts.any ? std::min(sums.latency_min_ns, row.latency_ns) : row.latency_ns;
+  sums.latency_min_ns = counts.any ? std::min(sums.latency_min_ns, row.latency_ns) : row.latency_ns;
   sums.latency_max_ns = std::max(sums.latency_max_ns, row.latency_ns);
   counts.any = true;
   if (row.on_cpu_ns) {

@@ -12,9 +12,9 @@ constexpr size_t kNearlySorted = 16;
 }  // namespace
 
 size_t Orderer::Add(std::unique_ptr<Chunk> chunk) {
-  const uint64_t latest =
-      chunk->drained_to_ns != 0 ? static_cast<uint64_t>(chunk->drained_to_ns + kClockSlackNs)
-                                : uint64_t{INT64_MAX};
+  const uint64_t latest = chunk->drained_to_ns != 0
+                              ? static_cast<uint64_t>(chunk->drained_to_ns + kClockSlackNs)
+                              : uint64_t{INT64_MAX};
   size_t malformed = 0;
   Held& held = held_.emplace_back();
   held.chunk = std::move(chunk);
@@ -49,9 +49,8 @@ void Orderer::Sort() {
     }
     entries_[at] = entry;
     if (steps == 0) {
-      std::stable_sort(
-          entries_.begin(), entries_.end(),
-          [](const Entry& a, const Entry& b) { return a.time_ns < b.time_ns; });
+      std::stable_sort(entries_.begin(), entries_.end(),
+                       [](const Entry& a, const Entry& b) { return a.time_ns < b.time_ns; });
       break;
     }
   }

@@ -21,6 +21,7 @@
 #include "collector/pipeline/proc_rows.h"
 #include "collector/pipeline/process_table.h"
 #include "collector/pipeline/profile_files.h"
+#include "collector/pipeline/put_off.h"
 #include "collector/pipeline/request_row.h"
 #include "collector/pipeline/row_budget.h"
 #include "collector/pipeline/sample_book.h"
@@ -34,12 +35,13 @@
 namespace pinfo {
 namespace {
 
-constexpr size_t kQueueBytes = 32 << 20;
-constexpr size_t kMaxSites = 1000;  // with routes of their own; the others share one set
+constexpr size_t kQueueBytes = 80 << 20;
+constexpr int64_t kPutOffNs = 10'000'000;  // between two looks at what waits
+constexpr size_t kMaxSites = 1000;         // with routes of their own; the others share one set
 constexpr int kPopTimeoutMs = 50;
 // Rows are decided upon and stored this often: 10 times a second, as the design promises.
 constexpr int64_t kBatchNs = 100'000'000;
-constexpr size_t kBatchRows = 20'000;  // or sooner
+constexpr size_t kBatchRows = 5'000;  // or sooner
 // Requests kept in memory while the database cannot be written.
 constexpr size_t kCandidatesMax = 200'000;
 constexpr int64_t kRetainNs = int64_t{60} * 1'000'000'000;
@@ -68,8 +70,7 @@ class Pipeline {
         queue_(queue),
         settler_(store),
         trouble_(options.on_trouble),
-        modules_(TableCache::DefaultDirectory(),
-                 source.origin().boot_id == LiveOrigin().boot_id),
+        modules_(TableCache::DefaultDirectory(), source.origin().boot_id == LiveOrigin().boot_id),
         processes_(modules_, source.origin(), source.mode()),
         writer_(store, processes_),
         accumulated_(options.dump_dir),
@@ -120,6 +121,7 @@ class Pipeline {
   const PipelineOptions& options_;
   Store& store_;
   ChunkQueue& queue_;
+  PutOff put_off_;
   Settler settler_;
   Trouble trouble_;
   ModuleCache modules_;
@@ -459,7 +461,9 @@ PipelineSummary Pipeline::Run() {
   int64_t next_retain_ns = MonotonicNs() + kRetainNs;
   bool stored = true;
   while (!queue_.Finished()) {
-    if (std::unique_ptr<Chunk> chunk = queue_.Pop(kPopTimeoutMs)) {
+    if (options_.live && !queue_.closed() && put_off_(queue_.Waiting(), MonotonicNs())) {
+      std::this_thread::sleep_for(std::chrono::nanoseconds(kPutOffNs));
+    } else if (std::unique_ptr<Chunk> chunk = queue_.Pop(kPopTimeoutMs)) {
       OnChunk(std::move(chunk));
     }
     const int64_t now_ns = MonotonicNs();

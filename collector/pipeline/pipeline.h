@@ -35,7 +35,7 @@ struct PipelineOptions {
   bool turns = true;                // report what is not HTTP
   // Gets a sentence for the user when something goes wrong that is tried again, or ends doing so.
   std::function<void(const std::string&)> on_trouble;
-  bool live = true;                 // false: a recording
+  bool live = true;  // false: a recording
   // The profiled ones are those that come with an exact profile, or were to have one.
   bool exact_selects = false;
   bool native_python = false;  // the interpreter's own frames around Python's, too
@@ -53,7 +53,7 @@ struct PipelineSummary {
   int64_t rows_not_stored = 0;  // of requests
   int64_t samples_not_stored = 0;
   int64_t statuses_not_stored = 0;
-  int64_t store_failures = 0;    // tries to store or to prune that failed
+  int64_t store_failures = 0;      // tries to store or to prune that failed
   std::vector<std::string> notes;  // sentences on what could not be seen, each once
   std::string stats_file_error;    // the first stats file that could not be written, and why
   std::vector<std::string> accumulation_messages;  // what happened to the accumulated ones

@@ -24,6 +24,16 @@ constexpr int64_t kReconcileNs = 1'000'000'000;
 // PROC_PID_INIT_INO, include/linux/proc_ns.h: the inode of the initial pid namespace.
 constexpr ino_t kInitialPidNamespace = 0xEFFFFFFC;
 
+bool IsOfRequest(std::span<const std::byte> bytes) {
+  pinfo_header header{};
+  if (bytes.size() < sizeof(header)) {
+    return false;
+  }
+  std::memcpy(&header, bytes.data(), sizeof(header));
+  return header.type == PINFO_RECORD_EXCHANGE || header.type == PINFO_RECORD_RECEIVED ||
+         header.type == PINFO_RECORD_RESPONSE || header.type == PINFO_RECORD_SEGMENT;
+}
+
 struct RingDeleter {
   void operator()(ring_buffer* ring) const { ring_buffer__free(ring); }
 };
@@ -125,7 +135,8 @@ void BpfSourceImpl::Forward(std::span<const std::byte> bytes) {
 }
 
 void BpfSourceImpl::OnKernelRecord(std::span<const std::byte> bytes) {
-  const auto record = DecodeRecord(bytes);
+  // Those of requests, nearly all, concern nobody here.
+  const auto record = IsOfRequest(bytes) ? std::nullopt : DecodeRecord(bytes);
   if (record) {
     const Pid pid{record->header().pid};
     if (record->type() == PINFO_RECORD_TASK && record->header().pid == record->header().tid) {
@@ -300,8 +311,7 @@ Result<size_t> BpfSourceImpl::Drain(RecordSink& sink) {
   }
   const int result = ring_buffer__consume(rings_.get());
   // After the kernel's records: these tell of new processes.
-  if (mapping_events_ != nullptr &&
-      !mapping_events_->Drain([this](const MappingEvent& event) {
+  if (mapping_events_ != nullptr && !mapping_events_->Drain([this](const MappingEvent& event) {
         watcher_.OnMapping(event.mapping, event.path, *this);
       })) {
     watcher_.OnMappingsLost();

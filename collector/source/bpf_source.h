@@ -22,8 +22,8 @@ struct BpfOptions {
   ProbeStrategy probes = ProbeStrategy::kAuto;
   bool follow_children = true;
   int hz = 99;                   // stack samples a second and CPU; 0: none
-  size_t ring_bytes = 32 << 20;  // a power of two
-  size_t sample_ring_bytes = 8 << 20;
+  size_t ring_bytes = 16 << 20;  // a power of two
+  size_t sample_ring_bytes = 4 << 20;
   uint32_t stack_bytes = 32768;  // of user stack copied at most
   bool tls = true;               // probe TLS libraries
   // Stacks of waits that last at least this long; 0: none.

@@ -51,9 +51,21 @@ def wrk(url, connections, seconds):
             float(p99.group(1)) * UNITS[p99.group(2)])
 
 
+def wait_until_quiet(pid):
+    """Until the observer has digested what it put off: it uses less than 5% of a CPU."""
+    for _ in range(60):
+        before = cpu_ns([pid])
+        time.sleep(0.5)
+        if cpu_ns([pid]) - before < 25e6:
+            return
+    raise RuntimeError("the observer does not come to rest after the load")
+
+
 def measure(server, target, connections, seconds, observer_pid=None):
     """Loads the server, after a short warm-up, and reads the accounts around the load."""
     wrk(server.url(target), connections, 1)
+    if observer_pid:
+        wait_until_quiet(observer_pid)
     pids = [server.pid, *server.workers()]
     before = cpu_ns(pids)
     observer_before = cpu_ns([observer_pid]) if observer_pid else 0
@@ -61,7 +73,7 @@ def measure(server, target, connections, seconds, observer_pid=None):
     after = cpu_ns(pids)
     figures = Figures(requests, throughput, p99_ms, (after - before) / 1e3 / requests)
     if observer_pid:
-        time.sleep(0.5)  # what is in the observer's buffers is part of its bill
+        wait_until_quiet(observer_pid)  # what it has put off is part of its bill
         figures.observer_cpu_us = (cpu_ns([observer_pid]) - observer_before) / 1e3 / requests
         figures.observer_rss = peak_rss(observer_pid)
     return figures

@@ -52,7 +52,7 @@ TEST(ChunkQueueTest, AChunkHandedBackComesOutEmpty) {
   chunk = queue.Take();
   EXPECT_EQ(chunk.get(), address);
   EXPECT_TRUE(chunk->records().empty());
-  EXPECT_EQ(chunk->byte_size(), 0U);
+  EXPECT_EQ(chunk->used_words(), 0U);
   EXPECT_EQ(chunk->drained_from_ns, 0);
   chunk->OnRecord(BytesOf(MakeClose(2, 9)));
   EXPECT_EQ(DecodeRecord(chunk->record(chunk->records()[0]))->as<pinfo_close>().connection, 9U);
