@@ -115,6 +115,13 @@ struct RequestAssembler::Impl {
     Settle(at, owner);
   }
 
+  void OnExchange(const pinfo_response& record, const ExchangeParts& parts) {
+    const auto at = FindOrAdd(record.connection);
+    const Pid owner = at->second.connection.pid();
+    counts.late_records += at->second.connection.OnExchange(record, parts) ? 0 : 1;
+    Settle(at, owner);
+  }
+
   void OnSegment(const pinfo_segment& record) {
     const auto at = connections.find(record.connection);
     if (at == connections.end() || !at->second.connection.OnSegment(record)) {
@@ -186,9 +193,7 @@ void RequestAssembler::OnRecord(const RecordView& record) {
       impl_->OnResponse(record.as<pinfo_response>(), record.text());
       break;
     case PINFO_RECORD_EXCHANGE: {
-      const ExchangeParts parts = PartsOf(record);
-      impl_->OnReceived(parts.received, parts.request);
-      impl_->OnResponse(record.as<pinfo_exchange>().response, parts.response);
+      impl_->OnExchange(record.as<pinfo_exchange>().response, PartsOf(record));
       break;
     }
     case PINFO_RECORD_SEGMENT:

@@ -232,6 +232,7 @@ void Connection::SettleFront() {
   turn.GiveUpGaps();
   ReadOutgoing(turn, true);
   settled_ = turn.number;
+  settled_out_ = turn.bytes_out;
   settled_lost_ = FrontLacksBytes();
   settled_responded_ = turn.responded;
   turns_.erase(turns_.begin());

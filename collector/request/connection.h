@@ -3,10 +3,10 @@
 // when a turn is over (connection.cc).
 //
 // Requests are a FIFO, and what is sent answers them in order, whatever turn it is sent in. Where
-// that cannot be followed (records are missing, a head was not captured, a body has no visible end),
-// requests end as kUnknown rather than with another one's status, and share what was sent: an answer
-// that cannot be told apart is not a missing one. Which request is answered is known again once the
-// connection was silent for AssemblerOptions::idle_ns.
+// that cannot be followed (records are missing, a head was not captured, a body has no visible
+// end), requests end as kUnknown rather than with another one's status, and share what was sent: an
+// answer that cannot be told apart is not a missing one. Which request is answered is known again
+// once the connection was silent for AssemblerOptions::idle_ns.
 #pragma once
 
 #include <cstdint>
@@ -33,6 +33,7 @@ class Connection {
   bool OnReceived(const pinfo_received& record, std::string_view payload);
   bool OnResponse(const pinfo_response& record, std::string_view payload);
   bool OnSegment(const pinfo_segment& record);
+  bool OnExchange(const pinfo_response& record, const ExchangeParts& parts);
   // The connection ended or the peer ended its side. What is open is kept for
   // AssemblerOptions::idle_ns: producers hand a response on a moment after it was sent, and a
   // server may still answer a peer that only ended its sending.
@@ -90,6 +91,10 @@ class Connection {
   void ReportAndPop(EndCause cause, bool alone);
   void Report(OpenRequest& open, Outcome outcome);
 
+  // connection_exchange.cc
+  [[nodiscard]] bool IsNext(const pinfo_received& received) const;
+  bool ReportWhole(const pinfo_response& record, const ExchangeParts& parts);
+
   // connection_incoming.cc
   void ReadIncoming(TurnRecord& turn);
   void CarryOver(const TurnRecord& turn, bool only_body, bool continues);
@@ -146,7 +151,8 @@ class Connection {
   // Turns not over yet, by number. Only the first one is ever read; the next one waits for what the
   // first one's last thread has still to tell.
   std::vector<TurnRecord> turns_;
-  uint32_t settled_ = 0;      // number of the last turn that is over
+  uint32_t settled_ = 0;       // number of the last turn that is over
+  uint64_t settled_out_ = 0;   // bytes that it sent
   bool settled_lost_ = false;  // something that it sent is missing
   bool settled_responded_ = true;
 
