@@ -14,6 +14,7 @@
 
 #include "collector/base/unique_fd.h"
 #include "collector/store/reader_queries.h"
+#include "collector/store/request_blocks.h"
 #include "collector/store/retention.h"
 #include "collector/store/schema.h"
 #include "collector/store/sqlite_handle.h"
@@ -88,6 +89,23 @@ Status GiveBack(Database& database) {
   return database.Execute("PRAGMA wal_checkpoint(TRUNCATE)");
 }
 
+// What a collector has put off becomes rows, which is all that is looked at below. What its process
+// adds meanwhile it will settle itself.
+Status SettleAll(Database& database) {
+  sqlite::RequestBlocks blocks;
+  if (Status status = blocks.Prepare(database); !status) {
+    return status;
+  }
+  for (Settled settled{.rows = 1}; settled.rows + settled.unreadable > 0;) {
+    const Result<Settled> next = blocks.SettleOne(database);
+    if (!next) {
+      return tl::unexpected(next.error());
+    }
+    settled = *next;
+  }
+  return {};
+}
+
 // remove(database) returns the rows it removed.
 template <typename Remove>
 Result<Removed> RemoveFrom(const std::string& path, Remove remove) {
@@ -96,6 +114,9 @@ Result<Removed> RemoveFrom(const std::string& path, Remove remove) {
     return tl::unexpected(database.error());
   }
   const int64_t before = FileBytes(path) + FileBytes(path + "-wal");
+  if (Status status = SettleAll(*database); !status) {
+    return tl::unexpected(status.error());
+  }
   const Result<int64_t> rows = remove(*database);
   if (!rows) {
     return tl::unexpected(rows.error());

@@ -245,7 +245,7 @@ Status RequestBlocks::Write() {
   return status;
 }
 
-Result<Settled> RequestBlocks::SettleInTransaction() {
+Result<Settled> RequestBlocks::SettleInTransaction(Database& database) {
   const Result<bool> found = oldest_.Step();
   if (!found) {
     return tl::unexpected(found.error());
@@ -256,11 +256,18 @@ Result<Settled> RequestBlocks::SettleInTransaction() {
   }
   const int64_t id = oldest_.Int(0);
   Status status;
+  int64_t refused = 0;
   settled.unreadable = UnpackRequests(oldest_.Blob(1), [&](const StoredRequest& row) {
     status = InsertRequest(settle_, row);
+    if (!status && database.LastErrorWasOfRow()) {  // damage: it must not stand in the others' way
+      status = {};
+      ++refused;
+      return true;
+    }
     ++settled.rows;
     return status.has_value();
   });
+  settled.unreadable += refused;
   oldest_.Reset();
   if (status) {
     status = remove_.Run(id);
@@ -275,7 +282,7 @@ Result<Settled> RequestBlocks::SettleOne(Database& database) {
   if (Status status = database.Execute("BEGIN IMMEDIATE"); !status) {
     return tl::unexpected(status.error());
   }
-  Result<Settled> settled = SettleInTransaction();
+  Result<Settled> settled = SettleInTransaction(database);
   if (settled) {
     if (Status status = database.Execute("COMMIT"); !status) {
       settled = tl::unexpected(status.error());
@@ -304,8 +311,8 @@ Status ShowUnsettled(Database& database) {
   Statement read;
   Statement insert;
   const std::string into = Insert("INSERT OR IGNORE", "temp.unsettled");
-  if (Status status = database.Prepare({{&read, "SELECT rows FROM request_block ORDER BY id"},
-                                        {&insert, into.c_str()}});
+  if (Status status = database.Prepare(
+          {{&read, "SELECT rows FROM request_block ORDER BY id"}, {&insert, into.c_str()}});
       !status) {
     return status;
   }

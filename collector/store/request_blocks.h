@@ -71,7 +71,7 @@ class RequestBlocks {
     std::string block;
   };
   void EndBlock();
-  Result<Settled> SettleInTransaction();
+  Result<Settled> SettleInTransaction(Database& database);
 
   RequestPacker packer_;
   std::vector<Packed> full_;

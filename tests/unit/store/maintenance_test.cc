@@ -54,6 +54,19 @@ TEST_F(MaintenanceTest, AWriterGoesOnAfterItsProcessWasRemoved) {
   EXPECT_EQ(Rows("process_site"), 1);
 }
 
+TEST_F(MaintenanceTest, OldRowsGoAlsoWhereTheyWerePutOff) {
+  std::vector<RequestRow> rows;
+  for (int64_t id = 1; id <= 300; ++id) {
+    rows.push_back(MakeRequest(id));
+  }
+  AddRequests(*OpenStore(), rows);
+  EXPECT_EQ(Rows("request_block"), 1);
+  const auto removed = RemoveOlderThan(path_, kEpoch + 1'000'000 * kSecond, kSecond);
+  ASSERT_TRUE(removed.has_value()) << MessageOf(removed);
+  EXPECT_EQ(Rows("request_block"), 0);
+  EXPECT_THAT(Requests(), IsEmpty());
+}
+
 TEST_F(MaintenanceTest, EverythingGoesButWhatRunningCollectorsReferTo) {
   const std::unique_ptr<Store> store = OpenStore();
   ProcessRow ended = MakeProcess(1);
