@@ -19,6 +19,7 @@ enum {
   NR_writev = 20,
   NR_select = 23,
   NR_sendfile = 40,
+  NR_connect = 42,
   NR_accept = 43,
   NR_sendto = 44,
   NR_recvfrom = 45,

@@ -20,10 +20,14 @@ struct user_message {
 /* Buffers of one call that are looked through for the last one. */
 #define MAX_BUFFERS 16
 
+/* Parts behind a call's first one that are copied from at most. */
+#define MAX_MORE_PARTS 3
+
 struct user_buffer {
-  pinfo_u64 address; /* 0: not known */
-  pinfo_u64 length;
-  pinfo_u64 vector; /* of struct user_iovec; 0: the buffer is all there is */
+  pinfo_u64 address; /* of the first part; 0: not known */
+  pinfo_u64 length;  /* of the first part */
+  pinfo_u64 total;   /* of all parts */
+  pinfo_u64 vector;  /* of struct user_iovec, the first part's too; 0: that is all there is */
   pinfo_u64 count;
 };
 
@@ -31,7 +35,7 @@ static __always_inline void first_iovec(pinfo_u64 iov, pinfo_u64 count,
                                         struct user_buffer *buffer) {
   struct user_iovec first;
 
-  if (bpf_probe_read_user(&first, sizeof(first), (void *)iov))
+  if (!count || bpf_probe_read_user(&first, sizeof(first), (void *)iov))
     return;
   buffer->address = first.base;
   buffer->length = first.length;
@@ -47,6 +51,8 @@ static __always_inline struct user_buffer current_buffer(const struct pt_regs *r
   struct user_buffer buffer = {};
   struct user_message message;
 
+  if (!regs)
+    return buffer; /* the running call's arguments are not of this transfer */
   switch (ARCH_SYSCALL(regs)) {
     case NR_read:
     case NR_write:
@@ -71,11 +77,12 @@ static __always_inline struct user_buffer current_buffer(const struct pt_regs *r
   }
   if (buffer.length > n)
     buffer.length = n;
+  buffer.total = buffer.vector ? n : buffer.length;
   return buffer;
 }
 
 /* Where the n bytes of an event lie: in the buffer of the running system call, or, without
- * registers, in one that is known. */
+ * registers, in one that is known, if any is. */
 struct byte_source {
   const struct pt_regs *regs;
   struct user_buffer buffer;
@@ -86,18 +93,75 @@ static __always_inline struct user_buffer source_buffer(const struct byte_source
   return source->regs ? current_buffer(source->regs, n) : source->buffer;
 }
 
-/* Copies at most limit bytes (a constant the verifier knows); returns how many. */
+/* The parts behind the first one go on at `at` of the memory, `size` bytes large; returns where they
+ * end. They are taken as long as what is before them fills less than half of the room: then a
+ * constant bounds where each one goes and how long it is. Not static: such a function is verified
+ * once and by itself, whatever the state of its callers. */
+#define COPY_PARTS(size)                                                                         \
+  struct capture_##size {                                                                        \
+    pinfo_u8 bytes[size];                                                                        \
+  };                                                                                             \
+  __noinline int copy_parts_##size(struct capture_##size *memory, const struct user_buffer *buffer, \
+                                   pinfo_u64 at) {                                               \
+    struct user_iovec part;                                                                      \
+    pinfo_u64 length;                                                                            \
+    pinfo_u32 i;                                                                                 \
+                                                                                                 \
+    if (!memory || !buffer)                                                                      \
+      return at;                                                                                 \
+    for (i = 1; i <= MAX_MORE_PARTS; i++) {                                                      \
+      if (i >= buffer->count || at >= buffer->total || at > size / 2)                            \
+        break;                                                                                   \
+      if (bpf_probe_read_user(&part, sizeof(part),                                               \
+                              (void *)(buffer->vector + i * sizeof(struct user_iovec))))         \
+        break;                                                                                   \
+      length = buffer->total - at;                                                               \
+      if (length > part.length)                                                                  \
+        length = part.length;                                                                    \
+      if (length > size / 2)                                                                     \
+        length = size / 2;                                                                       \
+      if (length == 0)                                                                           \
+        continue;                                                                                \
+      /* Else what is compared is not what the verifier sees used. */                            \
+      barrier_var(length);                                                                       \
+      barrier_var(at);                                                                           \
+      if (at > size / 2 || length > size / 2 ||                                                  \
+          bpf_probe_read_user(memory->bytes + at, (pinfo_u32)length, (void *)part.base))         \
+        break;                                                                                   \
+      at += length;                                                                              \
+    }                                                                                            \
+    return at;                                                                                   \
+  }
+COPY_PARTS(144)
+COPY_PARTS(512)
+COPY_PARTS(912)
+COPY_PARTS(4096)
+
+/* Copies at most limit bytes, a constant: one of the sizes above, else of the first part alone.
+ * Returns how many. */
 static __always_inline pinfo_u16 copy_user(void *to, pinfo_u32 limit,
                                            const struct user_buffer *buffer) {
   pinfo_u64 length = buffer->length;
 
-  if (!buffer->address || !length)
+  if (!buffer->address && length)
     return 0;
+  barrier_var(length); /* else what is compared is not what the verifier sees used */
   if (length > limit)
     length = limit;
-  if (bpf_probe_read_user(to, (pinfo_u32)length, (void *)buffer->address))
+  if (length && bpf_probe_read_user(to, (pinfo_u32)length, (void *)buffer->address))
     return 0;
-  return (pinfo_u16)length;
+  if (!buffer->vector)
+    return (pinfo_u16)length;
+  if (limit == 144)
+    length = copy_parts_144(to, buffer, length);
+  else if (limit == 512)
+    length = copy_parts_512(to, buffer, length);
+  else if (limit == 912)
+    length = copy_parts_912(to, buffer, length);
+  else if (limit == 4096)
+    length = copy_parts_4096(to, buffer, length);
+  barrier_var(length);
+  return length <= limit ? (pinfo_u16)length : 0;
 }
 
 /* The last buffer of a call that moved n bytes: false where it is not known, as after a call that
@@ -161,9 +225,6 @@ static __always_inline bool holds_empty_line(const pinfo_u8 *bytes, pinfo_u32 n,
 /* The same for memory of each size that is captured into. Not static: such a function is verified
  * once and by itself, whatever the state of its callers. */
 #define HOLDS_EMPTY_LINE(size)                                                                   \
-  struct capture_##size {                                                                        \
-    pinfo_u8 bytes[size];                                                                        \
-  };                                                                                             \
   __noinline int holds_empty_line_##size(const struct capture_##size *memory, pinfo_u32 n) {     \
     return memory && holds_empty_line(memory->bytes, n, size);                                   \
   }

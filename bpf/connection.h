@@ -15,12 +15,15 @@ enum {
   KERNEL_AF_INET6 = 10,
   KERNEL_SOCK_STREAM = 1,
   KERNEL_ECONNRESET = 104,
-  KERNEL_MSG_PEEK = 2,
+  KERNEL_EINPROGRESS = 115,
+  /* Not the stream's next bytes: MSG_OOB, MSG_PEEK, MSG_ERRQUEUE (include/linux/socket.h). */
+  KERNEL_MSG_ASIDE = 0x1 | 0x2 | 0x2000,
 };
 
 /* net/tcp_states.h */
 enum {
   KERNEL_TCP_ESTABLISHED = 1,
+  KERNEL_TCP_SYN_SENT = 2,
   KERNEL_TCP_SYN_RECV = 3,
   KERNEL_TCP_FIN_WAIT1 = 4,
   KERNEL_TCP_CLOSE = 7,
@@ -38,24 +41,33 @@ static __always_inline pinfo_u64 new_connection_id(pinfo_u64 now) {
   return now << 8 | (bpf_get_smp_processor_id() & 255);
 }
 
-/* First sight of a socket: who is on it, and does the followed process answer there? An accepted
- * TCP socket has its listener's port. An accepted unix socket has its listener's address, one that
- * connected has none. */
+/* First sight of a socket: who is on it, and does the followed process answer there, or ask? An
+ * accepted TCP socket has its listener's port; of others that were not seen to connect, those ask on
+ * which it speaks first (sends). An accepted unix socket has its listener's address; one that
+ * connected has none, but its peer has. */
 static __always_inline void connection_begin(struct connection *connection, struct sock *sk,
-                                             pinfo_u64 now) {
+                                             pinfo_u64 now, bool sends) {
   struct endpoint *endpoint = &connection->endpoint;
   const pinfo_u16 family = BPF_CORE_READ(sk, __sk_common.skc_family);
-  bool server = false;
+  pinfo_u8 role = ROLE_OTHER;
+  struct sock *peer;
 
   connection->turn.connection = new_connection_id(now);
   if (BPF_CORE_READ(sk, sk_type) == KERNEL_SOCK_STREAM) {
     if (family == KERNEL_AF_INET || family == KERNEL_AF_INET6) {
       endpoint->local_port = BPF_CORE_READ(sk, __sk_common.skc_num);
       endpoint->peer_port = __builtin_bswap16(BPF_CORE_READ(sk, __sk_common.skc_dport));
-      server = is_listen_port(endpoint->local_port);
+      if (is_listen_port(endpoint->local_port))
+        role = ROLE_SERVER;
+      else if (sends)
+        role = ROLE_CLIENT;
     } else if (family == KERNEL_AF_UNIX) {
       endpoint->transport = PINFO_TRANSPORT_UNIX;
-      server = BPF_CORE_READ((struct unix_sock *)sk, addr) != NULL;
+      peer = BPF_CORE_READ((struct unix_sock *)sk, peer);
+      if (BPF_CORE_READ((struct unix_sock *)sk, addr) != NULL)
+        role = ROLE_SERVER;
+      else if (peer && BPF_CORE_READ((struct unix_sock *)peer, addr) != NULL)
+        role = ROLE_CLIENT;
     }
   }
   if (family == KERNEL_AF_INET) {
@@ -68,17 +80,18 @@ static __always_inline void connection_begin(struct connection *connection, stru
                        __sk_common.skc_v6_rcv_saddr);
     BPF_CORE_READ_INTO((struct in6_addr *)endpoint->peer_address, sk, __sk_common.skc_v6_daddr);
   }
-  connection->turn.old =
-      connection->turn.established_ns == 0 && endpoint->transport != PINFO_TRANSPORT_UNIX;
-  connection->role = server ? ROLE_SERVER : ROLE_OTHER;
+  if (role == ROLE_SERVER)
+    connection->turn.old =
+        connection->turn.established_ns == 0 && endpoint->transport != PINFO_TRANSPORT_UNIX;
+  connection->role = role;
 }
 
-/* Fills a record with room for `room` bytes of payload behind it, a constant. done: bytes of this call
- * that earlier records have told of. */
-static __always_inline void fill_received(struct pinfo_received *record,
-                                          struct connection *connection,
-                                          const struct user_buffer *buffer, pinfo_u64 now,
-                                          pinfo_u64 n, pinfo_u64 done, pinfo_u32 room) {
+/* Fills a record with room for `room` bytes of payload behind it, a constant; returns how many it has.
+ * done: bytes of this call that earlier records have told of. */
+static __always_inline pinfo_u16 fill_received(struct pinfo_received *record,
+                                               struct connection *connection,
+                                               const struct user_buffer *buffer, pinfo_u64 now,
+                                               pinfo_u64 n, pinfo_u64 done, pinfo_u32 room) {
   struct pinfo_turn *turn = &connection->turn;
 
   record->captured = copy_user(record + 1, room, buffer);
@@ -101,21 +114,24 @@ static __always_inline void fill_received(struct pinfo_received *record,
   record->reserved = 0;
   turn->captured += record->captured;
   turn->head = head_run(turn->head, (const pinfo_u8 *)(record + 1), record->captured, room);
+  return record->captured;
 }
 
-/* One record with room for `room` bytes of payload, a constant. */
-static __always_inline void send_received(struct connection *connection,
-                                          const struct user_buffer *buffer, pinfo_u64 now,
-                                          pinfo_u64 n, pinfo_u64 done, pinfo_u32 room) {
+/* One record with room for `room` bytes of payload, a constant; returns how many it has. */
+static __always_inline pinfo_u16 send_received(struct connection *connection,
+                                               const struct user_buffer *buffer, pinfo_u64 now,
+                                               pinfo_u64 n, pinfo_u64 done, pinfo_u32 room) {
   struct pinfo_received *record = bpf_ringbuf_reserve(&ring, sizeof(*record) + room, 0);
+  pinfo_u16 captured;
 
   if (!record) {
     connection->turn.captured += room;
     count_loss(PINFO_LOSS_RING_RECEIVED);
-    return;
+    return 0;
   }
-  fill_received(record, connection, buffer, now, n, done, room);
+  captured = fill_received(record, connection, buffer, now, n, done, room);
   bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
+  return captured;
 }
 
 /* The call's bytes, or as many as are wanted: beyond the first PINFO_CAPTURE_MAX only while the
@@ -127,21 +143,23 @@ static __always_inline void capture_received(struct connection *connection,
                                              pinfo_u64 n) {
   struct user_buffer buffer = source_buffer(source, n);
   struct pinfo_turn *turn = &connection->turn;
+  /* Parts behind the first go into the first half only, see copy_user. */
+  const pinfo_u64 room = buffer.vector ? buffer.total * 2 : buffer.total;
   pinfo_u64 done = 0;
   pinfo_u32 i;
 
-  if (hold) {
-    fill_received(&hold->request.received, connection, &buffer, now, n, 0,
-                  PINFO_EXCHANGE_CAPTURE_MAX);
+  if (hold && room <= PINFO_EXCHANGE_CAPTURE_MAX) {
+    done = fill_received(&hold->request.received, connection, &buffer, now, n, 0,
+                         PINFO_EXCHANGE_CAPTURE_MAX);
     hold->request_held = 1;
-    done = buffer.length;
-  } else if (buffer.length <= 144) {
-    send_received(connection, &buffer, now, n, 0, 144);
-    done = buffer.length;
-  } else if (buffer.length <= 912) {
-    send_received(connection, &buffer, now, n, 0, 912);
-    done = buffer.length;
+  } else if (room <= 144) {
+    done = send_received(connection, &buffer, now, n, 0, 144);
+  } else if (room <= 912) {
+    done = send_received(connection, &buffer, now, n, 0, 912);
+  } else if (buffer.vector && buffer.length <= PINFO_CAPTURE_MAX / 2) {
+    done = send_received(connection, &buffer, now, n, 0, PINFO_CAPTURE_MAX);
   } else {
+    buffer.vector = 0;
     for (i = 0; i < PINFO_HEAD_CAPTURE_MAX / PINFO_CAPTURE_MAX; i++) {
       send_received(connection, &buffer, now, n, done, PINFO_CAPTURE_MAX);
       if (buffer.length <= PINFO_CAPTURE_MAX) {
@@ -167,8 +185,11 @@ static __always_inline void on_received(struct connection *connection, struct th
   unsigned todo;
 
   thread_flush(thread);
+  calls_flush(thread);
   thread_spent(thread, now, &spent);
   todo = pinfo_turn_receive(turn, now, n, (pinfo_u32)bpf_get_current_pid_tgid(), &spent);
+  if (todo & PINFO_TURN_BEGAN)
+    thread->open_turns += 1;
   take_up(thread, turn->connection, turn->number, now, &spent);
   if (todo & PINFO_TURN_CAPTURE)
     capture_received(connection,
@@ -186,6 +207,8 @@ static __always_inline void on_closed(struct connection *connection, struct thre
   if (connection->closed || !turn->number)
     return;
   connection->closed = 1;
+  if (turn->phase == PINFO_TURN_READING)
+    open_turn_ended(turn->begin_tid, thread);
   if (thread && thread->pending_active &&
       thread->pending.response.connection == turn->connection) {
     thread->pending.response.flags |=

@@ -47,10 +47,19 @@ struct sock {
   __u16 sk_type;
 };
 
-struct unix_address;
+struct sockaddr_un {
+  unsigned short sun_family;
+  char sun_path[108];
+};
+
+struct unix_address {
+  int len;
+  struct sockaddr_un name[0];
+};
 
 struct unix_sock {
   struct sock sk;
+  struct sock *peer;
   struct unix_address *addr;
 };
 
@@ -90,9 +99,11 @@ struct thread_struct {
 };
 
 struct bpf_local_storage;
+struct io_uring_task;
 
 struct task_struct {
   unsigned int __state;
+  unsigned int flags;
   int pid;
   int tgid;
   int exit_code;
@@ -101,6 +112,7 @@ struct task_struct {
   struct signal_struct *signal;
   struct task_struct *real_parent;
   struct bpf_local_storage *bpf_storage; /* NULL: no program keeps state of this task */
+  struct io_uring_task *io_uring; /* absent without CONFIG_IO_URING */
   struct thread_struct thread;
 };
 

@@ -5,15 +5,21 @@
  * kprobes, fentry and lsm run it all, and tracefs need not be mounted.
  *
  * Socket strategy (6.3+):  sock_recv_length, sock_send_length, inet_sock_set_state
- * Syscall strategy:        sys_exit, inet_sock_set_state_table
+ * Syscall strategy:        sys_exit, inet_sock_set_state_table (syscalls.h)
+ * Where asked for:         select_by_name, select_by_cgroup
  * Both:                    sched_switch, sched_wakeup, sched_waking, task_newtask,
  *                          sched_process_exec, sched_process_exit, sample, and those of tls.h
  *                          (uprobes)
  */
+#include "client.h"
+#include "descriptor.h"
 #include "kernel_compat.h"
 #include "offcpu.h"
 #include "response.h"
 #include "sample.h"
+#include "select.h"
+#include "syscalls.h"
+#include "tcp_state.h"
 #include "tls.h"
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
@@ -21,9 +27,7 @@ char LICENSE[] SEC("license") = "Dual MIT/GPL";
 /* ---- socket strategy ---- */
 
 static __always_inline struct connection *socket_connection(struct sock *sk,
-                                                            struct thread_state *thread,
-                                                            const struct byte_source *source,
-                                                            pinfo_u64 now, int n) {
+                                                            pinfo_u64 now, bool sends) {
   struct connection *connection = bpf_sk_storage_get(&sockets, sk, 0, 0);
 
   if (!connection) {
@@ -34,22 +38,8 @@ static __always_inline struct connection *socket_connection(struct sock *sk,
     }
   }
   if (connection->role == ROLE_UNKNOWN)
-    connection_begin(connection, sk, now);
-  if (connection->role != ROLE_SERVER)
-    tls_note_client(thread, source, n);
+    connection_begin(connection, sk, now, sends);
   return connection;
-}
-
-/* No state tracepoint tells of a unix socket's end, but a read that gives nothing. What the thread
- * holds comes before: it may be the request that is still to be answered. */
-static __always_inline void on_unix_end(struct connection *connection, struct thread_state *thread,
-                                        pinfo_u64 now) {
-  thread_flush(thread);
-  on_socket_closed(connection, NULL, now, false);
-}
-
-static __always_inline const struct pt_regs *current_registers(void) {
-  return (const struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
 }
 
 SEC("tp_btf/sock_recv_length")
@@ -59,20 +49,22 @@ int BPF_PROG(sock_recv_length, struct sock *sk, int ret, int flags) {
   struct thread_state *thread;
   pinfo_u64 now;
 
-  if (ret < 0 || (flags & KERNEL_MSG_PEEK))
+  if (ret < 0 || (flags & KERNEL_MSG_ASIDE))
     return 0;
   thread = current_thread();
   if (!thread)
     return 0;
   now = bpf_ktime_get_ns();
-  source.regs = current_registers();
-  connection = socket_connection(sk, thread, &source, now, ret);
+  connection = socket_connection(sk, now, false);
   if (!connection)
     return 0;
   if (connection->role != ROLE_SERVER) {
-    if (ret > 0)
-      on_outgoing(connection, thread, false);
-  } else if (ret > 0 && !tls_hides(connection, thread, &source, now, ret))
+    source.regs = current_registers();
+    on_client_received(connection, thread, sk, &source, now, ret);
+    return 0;
+  }
+  source.regs = transfer_registers(sk);
+  if (ret > 0 && !tls_hides(connection, thread, &source, now, ret))
     on_received(connection, thread, &source, now, ret);
   else if (ret == 0 && connection->endpoint.transport == PINFO_TRANSPORT_UNIX)
     on_unix_end(connection, thread, now);
@@ -92,41 +84,35 @@ int BPF_PROG(sock_send_length, struct sock *sk, int ret, int flags) {
   if (!thread)
     return 0;
   now = bpf_ktime_get_ns();
-  source.regs = current_registers();
-  connection = socket_connection(sk, thread, &source, now, ret);
+  connection = socket_connection(sk, now, true);
   if (!connection)
     return 0;
-  if (connection->role != ROLE_SERVER)
-    on_outgoing(connection, thread, true);
-  else if (!tls_hides(connection, thread, &source, now, ret))
+  if (connection->role != ROLE_SERVER) {
+    source.regs = current_registers();
+    on_client_sent(connection, thread, &source, now, ret);
+    return 0;
+  }
+  source.regs = transfer_registers(sk);
+  if (!tls_hides(connection, thread, &source, now, ret))
     on_sent(connection, thread, &source, now, ret);
   return 0;
 }
 
-static __always_inline void learn_listen_port(struct sock *sk) {
-  const pinfo_u32 port = BPF_CORE_READ(sk, __sk_common.skc_num);
-  const pinfo_u8 one = 1;
+/* connect() of the running thread, in whose system call the state changes. */
+static __always_inline void on_connect(struct sock *sk) {
+  struct thread_state *thread = current_thread();
+  struct connection *connection;
 
-  if (is_followed(bpf_get_current_pid_tgid() >> 32))
-    bpf_map_update_elem(&listen_ports, &port, &one, BPF_ANY);
-}
-
-static __always_inline void on_tcp_state(struct connection *connection, struct sock *sk,
-                                         int next, pinfo_u64 now) {
-  struct thread_state *thread = NULL;
-
-  if (connection->role != ROLE_SERVER)
+  if (!thread)
     return;
-  /* close() and shutdown() enter these two states in the closing thread; CLOSE comes in softirq,
-   * where the running thread has nothing to do with the connection. */
-  if (next == KERNEL_TCP_FIN_WAIT1 || next == KERNEL_TCP_LAST_ACK)
-    thread = known_thread(bpf_get_current_task_btf());
-  on_socket_closed(connection, thread, now, BPF_CORE_READ(sk, sk_err) == KERNEL_ECONNRESET);
-}
-
-static __always_inline bool is_end_state(int state) {
-  return state == KERNEL_TCP_FIN_WAIT1 || state == KERNEL_TCP_LAST_ACK ||
-         state == KERNEL_TCP_CLOSE;
+  connection = bpf_sk_storage_get(&sockets, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+  if (!connection) {
+    count_loss(PINFO_LOSS_CONNECTION_MAP);
+    return;
+  }
+  connection_begin(connection, sk, bpf_ktime_get_ns(), true);
+  connection->role = ROLE_CLIENT; /* whatever port it happens to have */
+  outgoing_opened(connection, thread);
 }
 
 SEC("tp_btf/inet_sock_set_state")
@@ -136,6 +122,10 @@ int BPF_PROG(inet_sock_set_state, struct sock *sk, int old, int next) {
 
   if (next == KERNEL_TCP_LISTEN) {
     learn_listen_port(sk);
+    return 0;
+  }
+  if (next == KERNEL_TCP_SYN_SENT) {
+    on_connect(sk);
     return 0;
   }
   if (old == KERNEL_TCP_SYN_RECV && next == KERNEL_TCP_ESTABLISHED) {
@@ -154,137 +144,6 @@ int BPF_PROG(inet_sock_set_state, struct sock *sk, int old, int next) {
   connection = bpf_sk_storage_get(&sockets, sk, 0, 0);
   if (connection)
     on_tcp_state(connection, sk, next, bpf_ktime_get_ns());
-  return 0;
-}
-
-/* ---- syscall strategy ---- */
-
-static __always_inline struct sock *socket_of_fd(struct task_struct *task, pinfo_u32 fd,
-                                                 pinfo_u64 *inode) {
-  struct fdtable *table = BPF_CORE_READ(task, files, fdt);
-  struct file **files;
-  struct socket *socket;
-  struct file *file = NULL;
-
-  if (fd >= BPF_CORE_READ(table, max_fds))
-    return NULL;
-  files = BPF_CORE_READ(table, fd);
-  bpf_probe_read_kernel(&file, sizeof(file), files + fd);
-  if (!file || (BPF_CORE_READ(file, f_inode, i_mode) & 0170000) != 0140000) /* S_IFSOCK */
-    return NULL;
-  *inode = BPF_CORE_READ(file, f_inode, i_ino);
-  socket = BPF_CORE_READ(file, private_data);
-  return BPF_CORE_READ(socket, sk);
-}
-
-static __always_inline struct connection *table_connection(struct sock *sk, pinfo_u64 inode,
-                                                           pinfo_u64 now, bool fresh) {
-  static const struct connection empty; /* .rodata: too large for the stack beside the rest */
-  const pinfo_u64 key = (pinfo_u64)sk;
-  struct connection *connection = fresh ? NULL : bpf_map_lookup_elem(&socket_table, &key);
-
-  /* No tracepoint tells of a unix socket's end: its address may be another's by now. */
-  if (!connection || connection->inode != inode) {
-    bpf_map_update_elem(&socket_table, &key, &empty, BPF_ANY);
-    connection = bpf_map_lookup_elem(&socket_table, &key);
-    if (!connection) {
-      count_loss(PINFO_LOSS_CONNECTION_MAP);
-      return NULL;
-    }
-    connection_begin(connection, sk, now);
-    connection->inode = inode;
-    if (fresh)
-      connection->turn.established_ns = now; /* accepted now: the time in the queue is not seen */
-    connection->turn.old &= !fresh;
-  }
-  return connection;
-}
-
-enum io_direction { IO_NONE, IO_RECEIVE, IO_SEND, IO_ACCEPT };
-
-static __always_inline enum io_direction io_direction(long syscall) {
-  switch (syscall) {
-    case NR_read:
-    case NR_readv:
-    case NR_recvfrom:
-    case NR_recvmsg:
-      return IO_RECEIVE;
-    case NR_write:
-    case NR_writev:
-    case NR_sendto:
-    case NR_sendmsg:
-    case NR_sendfile:
-      return IO_SEND;
-    case NR_accept:
-    case NR_accept4:
-      return IO_ACCEPT;
-    default:
-      return IO_NONE;
-  }
-}
-
-/* The exit alone: the saved registers still hold the call's arguments. */
-SEC("tp_btf/sys_exit")
-int BPF_PROG(sys_exit, struct pt_regs *regs, long ret) {
-  const long syscall = ARCH_SYSCALL(regs);
-  const enum io_direction direction = io_direction(syscall);
-  struct byte_source source = {.regs = regs};
-  struct connection *connection;
-  struct thread_state *thread;
-  struct sock *sk;
-  pinfo_u64 inode = 0;
-  pinfo_u64 now;
-
-  if (direction == IO_NONE || ret < 0)
-    return 0;
-  thread = current_thread();
-  if (!thread)
-    return 0;
-  now = bpf_ktime_get_ns();
-  sk = socket_of_fd(bpf_get_current_task_btf(),
-                    direction == IO_ACCEPT ? (pinfo_u32)ret : (pinfo_u32)ARCH_ARG1(regs), &inode);
-  if (!sk)
-    return 0;
-  connection = table_connection(sk, inode, now, direction == IO_ACCEPT);
-  if (!connection)
-    return 0;
-  if (connection->role != ROLE_SERVER) {
-    if (ret > 0 && direction != IO_ACCEPT) {
-      tls_note_client(thread, &source, ret);
-      on_outgoing(connection, thread, direction == IO_SEND);
-    }
-  } else if (direction == IO_RECEIVE) {
-    const bool peek = (syscall == NR_recvfrom && (regs->r10 & KERNEL_MSG_PEEK)) ||
-                      (syscall == NR_recvmsg && (ARCH_ARG3(regs) & KERNEL_MSG_PEEK));
-
-    if (ret > 0 && !peek && !tls_hides(connection, thread, &source, now, ret))
-      on_received(connection, thread, &source, now, ret);
-    else if (ret == 0 && connection->endpoint.transport == PINFO_TRANSPORT_UNIX)
-      on_unix_end(connection, thread, now);
-  } else if (direction == IO_SEND && ret > 0 &&
-             !tls_hides(connection, thread, &source, now, ret)) {
-    on_sent(connection, thread, &source, now, ret);
-  }
-  return 0;
-}
-
-SEC("tp_btf/inet_sock_set_state")
-int BPF_PROG(inet_sock_set_state_table, struct sock *sk, int old, int next) {
-  const pinfo_u64 key = (pinfo_u64)sk;
-  struct connection *connection;
-
-  if (next == KERNEL_TCP_LISTEN) {
-    learn_listen_port(sk);
-    return 0;
-  }
-  if (!is_end_state(next))
-    return 0;
-  connection = bpf_map_lookup_elem(&socket_table, &key);
-  if (!connection)
-    return 0;
-  on_tcp_state(connection, sk, next, bpf_ktime_get_ns());
-  if (next == KERNEL_TCP_CLOSE)
-    bpf_map_delete_elem(&socket_table, &key);
   return 0;
 }
 
@@ -431,6 +290,7 @@ int BPF_PROG(sched_process_exit, struct task_struct *task) {
     const pinfo_u64 now = bpf_ktime_get_ns();
 
     thread_flush(thread);
+    calls_flush(thread);
     thread_spent(thread, now, &spent);
     put_aside(thread, now, &spent);
   }

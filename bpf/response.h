@@ -192,16 +192,21 @@ static __always_inline void on_sent(struct connection *connection, struct thread
   struct user_buffer buffer;
   struct user_buffer last = {};
   bool end_seen = false;
+  bool was_open;
   unsigned todo;
 
   if (!turn->number) {
-    if (turn->established_ns)
+    if (turn->established_ns || connection->seen_from_start)
       return; /* a server that speaks first: no request yet */
     pinfo_turn_begin_partial(turn, now);
   }
   buffer = source_buffer(source, n);
+  was_open = turn->phase == PINFO_TURN_READING;
   todo = pinfo_turn_send(
       turn, now, n, turn->phase == PINFO_TURN_WRITING && buffer_begins_response(&buffer));
+  calls_flush(thread);
+  if (was_open)
+    open_turn_ended(turn->begin_tid, thread);
   if (!holds_only(thread, turn, todo, n))
     thread_flush(thread);
   thread_spent(thread, now, &spent);

@@ -17,7 +17,7 @@
 #ifndef PINFO_BPF_SEGMENT_H
 #define PINFO_BPF_SEGMENT_H
 
-#include "thread.h"
+#include "outgoing.h"
 
 static __always_inline void time_between(const struct pinfo_thread_time *from,
                                          const struct pinfo_thread_time *to,
@@ -59,6 +59,7 @@ static __always_inline void take_up(struct thread_state *thread, pinfo_u64 conne
                                     const struct pinfo_thread_time *spent) {
   if (thread->connection != connection || thread->turn != turn) {
     put_aside(thread, now, spent);
+    thread->adopted_ip = 0; /* nobody gave it this one */
     thread->connection = connection;
     thread->turn = turn;
     thread->segment_ns = now;
@@ -86,30 +87,31 @@ static __always_inline void take_up_to_answer(struct thread_state *thread, pinfo
 /* What an outgoing connection tells: who sent on it last owns what is received next. */
 static __always_inline void on_outgoing(struct connection *connection, struct thread_state *thread,
                                         bool sent) {
+  struct outgoing *outgoing = &connection->outgoing;
   struct pinfo_thread_time spent;
   pinfo_u64 now;
 
-  if (connection->shared)
+  if (outgoing->shared)
     return;
   if (!sent) {
-    connection->owed = 0;
-    if (!connection->owner ||
-        (thread->connection == connection->owner && thread->turn == connection->owner_turn))
+    outgoing->owed = 0;
+    if (!outgoing->owner ||
+        (thread->connection == outgoing->owner && thread->turn == outgoing->owner_turn))
       return;
     now = bpf_ktime_get_ns();
     thread_flush(thread);
     thread_spent(thread, now, &spent);
-    take_up(thread, connection->owner, connection->owner_turn, now, &spent);
+    take_up(thread, outgoing->owner, outgoing->owner_turn, now, &spent);
     return;
   }
-  if (connection->owed && (connection->owner != thread->connection ||
-                           connection->owner_turn != thread->turn)) {
-    connection->shared = 1; /* the answers of several turns cannot be told apart */
+  if (outgoing->owed &&
+      (outgoing->owner != thread->connection || outgoing->owner_turn != thread->turn)) {
+    outgoing->shared = 1; /* the answers of several turns cannot be told apart */
     return;
   }
-  connection->owner = thread->connection;
-  connection->owner_turn = thread->turn;
-  connection->owed = 1;
+  outgoing->owner = thread->connection;
+  outgoing->owner_turn = thread->turn;
+  outgoing->owed = 1;
 }
 
 /* The running thread wakes another one of its process. Called while that one does not run. */
@@ -186,6 +188,8 @@ static __always_inline void segment_blocks(struct thread_state *thread, const st
   thread->blocked_sp = regs->sp;
   thread->blocked_before_ns = thread->spent.blocked_ns;
   thread->offer = 0;
+  if (thread->blocked_call == BLOCKED_EVENTS || thread->blocked_call == BLOCKED_FUTEX)
+    calls_flush(thread); /* another thread may answer */
   if (!thread->connection)
     return;
   if (thread->claim == CLAIM_ADOPTED)

@@ -36,7 +36,31 @@ struct endpoint {
 enum connection_role {
   ROLE_UNKNOWN = 0,
   ROLE_SERVER = 1, /* the followed process answers on it */
-  ROLE_OTHER = 2,  /* outgoing, or no stream: ignored */
+  ROLE_OTHER = 2,  /* no stream, or not known whose */
+  ROLE_CLIENT = 3, /* the followed process asks on it */
+};
+
+enum outgoing_phase {
+  OUTGOING_IDLE = 0,
+  OUTGOING_OPENED = 1, /* by connect, for outgoing.request; nothing sent yet */
+  OUTGOING_ASKED = 2,
+  OUTGOING_ANSWERED = 3,
+};
+
+/* What is known of a connection on which the followed process does not answer. */
+struct outgoing {
+  pinfo_u64 connection; /* at the place of pinfo_turn.connection */
+  pinfo_u64 owner;      /* whose turn sent last (segment.h); 0: none */
+  pinfo_u32 owner_turn;
+  pinfo_u8 owed;   /* nothing was received since the owner sent */
+  pinfo_u8 shared; /* turns overlapped on it */
+  /* The call under way, where the role is CLIENT (outgoing.h). */
+  pinfo_u8 phase;   /* enum outgoing_phase */
+  pinfo_u8 adopted; /* only a wake-up ties its thread to the request */
+  pinfo_u32 request_turn;
+  pinfo_u32 reserved;
+  pinfo_u64 request; /* connection of the request it is made for; 0: none or not known */
+  pinfo_u64 sent_ns; /* the last byte sent */
 };
 
 enum connection_tls {
@@ -48,22 +72,25 @@ enum connection_tls {
 };
 
 struct connection {
-  struct pinfo_turn turn;
+  union {
+    struct pinfo_turn turn;
+    struct outgoing outgoing; /* role OTHER and CLIENT */
+  };
   struct endpoint endpoint;
   pinfo_u64 inode; /* syscall strategy: tells a new socket at an old address */
   /* TLS_TIED: address of the SSL object. TLS_PLAINTEXT: id of the socket's connection, or 0. */
   pinfo_u64 tls_tied;
-  pinfo_u64 owner; /* of an outgoing connection: whose turn sent last; 0: none, or not one */
-  pinfo_u32 owner_turn;
   pinfo_u32 tls_pid; /* whose address */
   pinfo_u8 role;     /* enum connection_role */
   pinfo_u8 closed;
   pinfo_u8 tls;            /* enum connection_tls */
   pinfo_u8 tls_from_start; /* TLS_PLAINTEXT: nothing of it was missed */
-  pinfo_u8 owed;   /* of an outgoing connection: nothing was received since the owner sent */
-  pinfo_u8 shared; /* of an outgoing connection: turns overlapped on it */
-  pinfo_u8 reserved[2];
+  pinfo_u8 seen_from_start; /* accepted under our eyes: nothing was under way before */
+  pinfo_u8 reserved[7];
 };
+/* With the kernel's own 72 bytes it stays within its 256-byte slab, and with the 192 of the socket's
+ * storage head below 512 bytes a connection. */
+_Static_assert(sizeof(struct connection) <= 184, "kernel memory of one connection");
 
 enum thread_run_state {
   THREAD_RUNNING = 0,
@@ -111,6 +138,12 @@ enum blocked_call {
   BLOCKED_FUTEX = 3, /* without a time limit */
 };
 
+/* Calls gathered into one record, the name of their peer right behind it. */
+struct pending_calls {
+  struct pinfo_call call;
+  pinfo_u8 path[PINFO_UNIX_PATH_MAX];
+};
+
 struct thread_state {
   struct pinfo_thread_time spent; /* up to since_ns */
   pinfo_u64 since_ns;             /* when the run state was entered */
@@ -134,11 +167,14 @@ struct thread_state {
   pinfo_u64 blocked_before_ns; /* spent.blocked_ns when it blocked last */
   pinfo_u8 blocked_call; /* enum blocked_call */
   pinfo_u8 request_held; /* request holds a request's beginning */
-  pinfo_u8 reserved[6];
+  pinfo_u8 reserved[2];
+  pinfo_u32 open_turns; /* begun by it, not answered yet; may be too high, see outgoing.h */
+  pinfo_u64 calls_on;   /* id of the connection whose calls are gathered; 0: none */
   pinfo_u64 python_state; /* address of its PyThreadState when last seen; 0: none */
   struct tls_call tls;
   struct pending_response pending;
   struct held_request request;
+  struct pending_calls calls;
 };
 
 struct {
@@ -189,13 +225,23 @@ struct {
   __type(value, struct connection);
 } sockets SEC(".maps");
 
-/* Syscall strategy: keyed by the socket's address, reset when accept returns it anew. */
+/* Syscall strategy: keyed by the socket's address. TCP sockets are taken out when they close; where
+ * there is no room for one more, that is counted. */
 struct {
-  __uint(type, BPF_MAP_TYPE_LRU_HASH);
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(map_flags, BPF_F_NO_PREALLOC);
   __uint(max_entries, 131072);
   __type(key, pinfo_u64);
   __type(value, struct connection);
 } socket_table SEC(".maps");
+
+/* Unix sockets of the same, of which no tracepoint tells when they close: the longest unused goes. */
+struct {
+  __uint(type, BPF_MAP_TYPE_LRU_HASH);
+  __uint(max_entries, 65536);
+  __type(key, pinfo_u64);
+  __type(value, struct connection);
+} unix_table SEC(".maps");
 
 struct {
   __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);

@@ -16,7 +16,7 @@
 #ifndef PINFO_BPF_TLS_H
 #define PINFO_BPF_TLS_H
 
-#include "connection.h"
+#include "response.h"
 #include "tls_function.h"
 
 struct tls_key {
@@ -83,7 +83,8 @@ static __always_inline void tls_tie(struct connection *connection, struct thread
   }
   session->endpoint = connection->endpoint;
   session->role = ROLE_SERVER;
-  session->tls_from_start |= connection->turn.established_ns != 0;
+  session->tls_from_start |=
+      connection->turn.established_ns != 0 || connection->seen_from_start;
   session->tls_tied = connection->turn.connection;
   connection->tls = TLS_TIED;
   connection->tls_tied = ssl;
@@ -101,7 +102,7 @@ static __always_inline bool process_has_tls(void) {
 static __always_inline bool tls_hides(struct connection *connection, struct thread_state *thread,
                                       const struct byte_source *source, pinfo_u64 now,
                                       pinfo_u64 n) {
-  const bool old = !connection->turn.established_ns;
+  const bool old = !connection->turn.established_ns && !connection->seen_from_start;
 
   if (connection->tls == TLS_NOT_KNOWN) {
     if (n >= 3)
@@ -246,6 +247,7 @@ int tls_return(struct user_probe_context *context) {
   now = bpf_ktime_get_ns();
   source.buffer.address = call.buffer;
   source.buffer.length = call.buffer ? n : 0;
+  source.buffer.total = source.buffer.length;
   if (tls_is_read(call.function))
     on_received(session, thread, &source, now, n);
   else if (session->turn.number || !session->tls_from_start)

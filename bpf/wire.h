@@ -10,7 +10,7 @@
 #ifndef PINFO_BPF_WIRE_H
 #define PINFO_BPF_WIRE_H
 
-#define PINFO_WIRE_VERSION 6
+#define PINFO_WIRE_VERSION 7
 
 typedef unsigned char pinfo_u8;
 typedef unsigned short pinfo_u16;
@@ -59,6 +59,7 @@ enum pinfo_record_type {
   PINFO_RECORD_SEGMENT = 15,     /* struct pinfo_segment */
   PINFO_RECORD_SYSTEM = 16,      /* struct pinfo_system: /proc figures of the machine at one moment */
   PINFO_RECORD_EXCHANGE = 17,    /* struct pinfo_exchange + captured bytes + a RECEIVED record */
+  PINFO_RECORD_CALL = 18,        /* struct pinfo_call + path of a unix socket */
 };
 
 /* Every record begins with this. size counts the header and the payload, without alignment. */
@@ -187,6 +188,30 @@ struct pinfo_close {
   pinfo_u32 turn;      /* the last turn begun on it; 0 if none */
   pinfo_u8 flags;
   pinfo_u8 reserved[3];
+};
+
+/* Longest name of a unix socket that a record carries: sun_path of unix(7). */
+#define PINFO_UNIX_PATH_MAX 108
+
+#define PINFO_CALL_ADOPTED 1u /* only a wake-up ties the thread to the request; see SEGMENT */
+
+/* Calls that the server itself made: turns (a request by its answer) on one connection that it
+ * opened, one after the other, made while one request was served. Between first_ns and last_ns the
+ * calling thread sent nothing to its own clients, so the record lies wholly within a request or
+ * wholly outside. */
+struct pinfo_call {
+  struct pinfo_header header; /* tid: the thread that read the last answer */
+  pinfo_u64 connection;       /* of the request served meanwhile; 0: none, or not known which */
+  pinfo_u64 first_ns;         /* last byte of the first call's request handed to the kernel */
+  pinfo_u64 last_ns;          /* first byte of the last call's answer handed to the server */
+  pinfo_u64 waited_ns;        /* from such a last byte to such a first byte, summed over the calls */
+  pinfo_u32 turn;             /* of connection */
+  pinfo_u32 calls;
+  pinfo_u8 peer_address[16];
+  pinfo_u16 peer_port;
+  pinfo_u8 transport;  /* enum pinfo_transport */
+  pinfo_u8 path_bytes; /* payload: the peer's name, where it is a unix socket with one */
+  pinfo_u32 flags;     /* PINFO_CALL_... */
 };
 
 enum pinfo_sample_kind {
@@ -426,7 +451,9 @@ enum pinfo_loss_kind {
   PINFO_LOSS_EXACT_CALLS = 12,    /* calls for which an exact profile had no room */
   PINFO_LOSS_TLS_CALL = 13,      /* a call of a TLS library whose return was not seen */
   PINFO_LOSS_BLOCKED_RATE = 14,   /* a wait without its stack: too many at once, the shortest first */
-  PINFO_LOSS_KIND_COUNT = 15,
+  PINFO_LOSS_RING_CALL = 15,     /* ring full: calls that servers made */
+  PINFO_LOSS_IO_URING = 16,      /* receives and sends by io_uring, whose bytes are not seen */
+  PINFO_LOSS_KIND_COUNT = 17,
 };
 
 /* Emitted by sources when a counter has grown. count is the increase since the last record. */
@@ -447,6 +474,7 @@ PINFO_ASSERT_SIZE(struct pinfo_thread_time, 24);
 PINFO_ASSERT_SIZE(struct pinfo_received, 120);
 PINFO_ASSERT_SIZE(struct pinfo_response, 128);
 PINFO_ASSERT_SIZE(struct pinfo_close, 56);
+PINFO_ASSERT_SIZE(struct pinfo_call, 88);
 PINFO_ASSERT_SIZE(struct pinfo_sample, 192);
 PINFO_ASSERT_SIZE(struct pinfo_task, 32);
 PINFO_ASSERT_SIZE(struct pinfo_exec, 32);

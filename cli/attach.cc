@@ -4,6 +4,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
@@ -14,6 +15,8 @@
 #include "cli/command.h"
 #include "cli/select_processes.h"
 #include "cli/session_text.h"
+#include "collector/process/cgroup.h"
+#include "collector/process/proc_reader.h"
 #include "collector/source/bpf_source.h"
 
 namespace pinfo::cli {
@@ -39,6 +42,11 @@ BpfOptions ToBpfOptions(const AttachOptions& options, int64_t off_cpu_min_ns) {
   bpf.follow_children = !options.no_children;
   bpf.tls = !options.no_tls;
   bpf.ring_bytes = options.ring_mb << 20;
+  bpf.later.ports = options.selection.ports;
+  bpf.later.names = options.selection.comms;
+  for (const std::string& group : options.selection.cgroups) {
+    bpf.later.cgroups.push_back(NormalizeCgroup(group));
+  }
   return bpf;
 }
 
@@ -53,11 +61,31 @@ Status FollowAll(BpfSource& source, const std::vector<Pid>& pids, const AttachOp
       return status;
     }
   }
-  if (source.followed_count() == 0) {
+  if (source.followed_count() == 0 && DescribeLater(options.selection).empty()) {
     return Fail("the process ended before pinfo was attached");
   }
   return {};
 }
+
+// Locks of processes that started after pinfo, as long as they live.
+class LaterLocks {
+ public:
+  explicit LaterLocks(bool with_children) : with_children_(with_children) {}
+
+  Status Lock(Pid pid) {
+    std::erase_if(held_, [](const auto& each) { return !ReadStartTicks(each.first); });
+    Result<std::vector<AttachLock>> locks = LockProcesses({pid}, with_children_);
+    if (!locks) {
+      return tl::unexpected(locks.error());
+    }
+    held_.emplace_back(pid, std::move(*locks));
+    return {};
+  }
+
+ private:
+  std::vector<std::pair<Pid, std::vector<AttachLock>>> held_;
+  bool with_children_;
+};
 
 // Prints the source's notes but for those shown, which these then are too.
 void ShowNotes(const BpfSource& source, std::set<std::string>& shown) {
@@ -87,8 +115,10 @@ Status Attach(const AttachOptions& options, const GlobalOptions& global) {
   if (!off_cpu_min_ns) {
     return tl::unexpected(off_cpu_min_ns.error());
   }
-  Result<std::unique_ptr<BpfSource>> source =
-      BpfSource::Open(ToBpfOptions(options, *off_cpu_min_ns));
+  BpfOptions bpf = ToBpfOptions(options, *off_cpu_min_ns);
+  LaterLocks later_locks(!options.no_children);
+  bpf.may_follow = [&later_locks](Pid pid) { return later_locks.Lock(pid); };
+  Result<std::unique_ptr<BpfSource>> source = BpfSource::Open(bpf);
   if (!source) {
     return tl::unexpected(source.error());
   }
@@ -101,10 +131,16 @@ Status Attach(const AttachOptions& options, const GlobalOptions& global) {
   for (const Pid pid : *pids) {
     numbers.push_back(pid.value);
   }
+  const std::string later = DescribeLater(options.selection);
   // Users and scripts wait for this line.
-  Tell("attached to {} ({}, {}, stacks at {} Hz); database {}\n", fmt::join(numbers, " "),
+  Tell("attached to {} ({}, {}, stacks at {} Hz); database {}\n",
+       numbers.empty() ? "no process yet" : fmt::format("{}", fmt::join(numbers, " ")),
        Count(static_cast<int64_t>((*source)->followed_count()), "process", "processes"),
        (*source)->mode(), options.hz, global.database);
+  if (!later.empty()) {
+    Tell("pinfo: waits for {}, until {}\n", later,
+         options.capture.duration.empty() ? "Ctrl-C" : options.capture.duration + " have passed");
+  }
   RunCapture(*capture, **source, global);  // reports its errors itself
   ShowNotes(**source, notes_shown);
   return {};

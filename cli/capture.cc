@@ -83,6 +83,10 @@ void PrintSummary(const PipelineSummary& summary, const GlobalOptions& global) {
     if (summary.samples_incomplete != 0) {
       Tell(", {} not whole", summary.samples_incomplete);
     }
+    if (session.calls_seen != 0) {
+      Tell("; {} to other servers, {} in requests", Count(session.calls_seen, "call"),
+           session.calls_attributed);
+    }
     Tell("\npinfo: {}\n", DescribeOwnCost(OwnCostOf({&session, 1})));
     if (session.rows_thinned != 0) {
       Tell(

@@ -38,6 +38,8 @@ Json RequestJson(const RequestRow& row) {
           {"waiting_ns", OrNull(row.waiting_ns)},
           {"bytes_in", row.bytes_in},
           {"bytes_out", row.bytes_out},
+          {"calls", row.calls},
+          {"calls_ns", row.calls_ns},
           {"samples", row.samples},
           {"profiled", row.profiled},
           {"stats_file", OrNull(row.stats_file)}};

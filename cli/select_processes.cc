@@ -2,56 +2,25 @@
 
 #include <algorithm>
 #include <charconv>
-#include <fstream>
 #include <set>
-#include <string_view>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <unistd.h>
 
+#include "collector/process/cgroup.h"
 #include "collector/process/proc_reader.h"
 
 namespace pinfo::cli {
 namespace {
 
-// Whether the process is in the control group (cgroup v2, /proc/PID/cgroup) or below it.
-bool InCgroup(Pid pid, std::string_view group) {
-  while (group.starts_with("/sys/fs/cgroup")) {
-    group.remove_prefix(std::string_view("/sys/fs/cgroup").size());
-  }
-  std::ifstream in(fmt::format("/proc/{}/cgroup", pid.value));
-  std::string line;
-  while (std::getline(in, line)) {
-    const size_t path_at = line.find(':', line.find(':') + 1);
-    if (path_at == std::string::npos) {
-      continue;
-    }
-    const std::string_view path = std::string_view(line).substr(path_at + 1);
-    if (path == group || (path.starts_with(group) && path[group.size()] == '/')) {
-      return true;
-    }
-  }
-  return false;
-}
-
-bool ListensOn(Pid pid, uint16_t port) {
-  const std::vector<uint16_t> ports = ListenPorts(pid);
-  return std::find(ports.begin(), ports.end(), port) != ports.end();
-}
-
 template <typename Matches>
-Status AddMatching(std::set<Pid>& chosen, const std::string& what, Matches matches) {
-  bool found = false;
-  for (const Pid pid : AllPids()) {
+void AddMatching(std::set<Pid>& chosen, const std::vector<Pid>& pids, Matches matches) {
+  for (const Pid pid : pids) {
     if (pid.value != static_cast<uint32_t>(getpid()) && matches(pid) && !IsKernelThread(pid)) {
       chosen.insert(pid);
-      found = true;
     }
   }
-  if (!found) {
-    return Fail("no process " + what);
-  }
-  return {};
 }
 
 // What CLI11 wants of a check: "" where the text is right, else what is wrong with it.
@@ -87,12 +56,17 @@ void AddSelectionOptions(CLI::App& command, ProcessSelection& selection) {
       ->check(CLI::Validator(CheckProcessId, ""))
       ->type_name("PID");
   // One value each time they are given: what follows is a process id.
-  command.add_option("--comm", selection.comms, "Processes of this name (/proc/PID/comm)")
+  command
+      .add_option("--comm", selection.comms,
+                  "Processes of this name (/proc/PID/comm), also those that take it later")
       ->allow_extra_args(false);
-  command.add_option("--port", selection.ports, "Processes that listen on this TCP port")
+  command
+      .add_option("--port", selection.ports, "Processes that listen on this TCP port, now or later")
       ->check(CLI::Range(1, 65535))
       ->allow_extra_args(false);
-  command.add_option("--cgroup", selection.cgroups, "Processes in this control group")
+  command
+      .add_option("--cgroup", selection.cgroups,
+                  "Processes in this control group, also those that enter it later")
       ->allow_extra_args(false);
 }
 
@@ -104,29 +78,32 @@ Result<std::vector<Pid>> SelectProcesses(const ProcessSelection& selection) {
     }
     chosen.insert(Pid{number});
   }
-  Status status;
+  const std::vector<Pid> pids = AllPids();
   for (const std::string& comm : selection.comms) {
-    status =
-        AddMatching(chosen, "is named " + comm, [&](Pid pid) { return ReadComm(pid) == comm; });
-    if (!status) {
-      return tl::unexpected(status.error());
-    }
+    AddMatching(chosen, pids, [&](Pid pid) { return ReadComm(pid) == comm; });
   }
   for (const uint16_t port : selection.ports) {
-    status = AddMatching(chosen, fmt::format("listens on TCP port {}", port),
-                         [&](Pid pid) { return ListensOn(pid, port); });
-    if (!status) {
-      return tl::unexpected(status.error());
-    }
+    AddMatching(chosen, ProcessesListeningOn(port), [](Pid) { return true; });
   }
   for (const std::string& group : selection.cgroups) {
-    status = AddMatching(chosen, "is in the control group " + group,
-                         [&](Pid pid) { return InCgroup(pid, group); });
-    if (!status) {
-      return tl::unexpected(status.error());
-    }
+    AddMatching(chosen, pids,
+                [group = NormalizeCgroup(group)](Pid pid) { return InCgroup(pid, group); });
   }
   return std::vector<Pid>(chosen.begin(), chosen.end());
+}
+
+std::string DescribeLater(const ProcessSelection& selection) {
+  std::vector<std::string> parts;
+  for (const uint16_t port : selection.ports) {
+    parts.push_back(fmt::format("listen on TCP port {}", port));
+  }
+  for (const std::string& comm : selection.comms) {
+    parts.push_back(fmt::format("are named {}", comm));
+  }
+  for (const std::string& group : selection.cgroups) {
+    parts.push_back(fmt::format("are in the control group {}", group));
+  }
+  return parts.empty() ? "" : fmt::format("processes that {}", fmt::join(parts, " or "));
 }
 
 }  // namespace pinfo::cli

@@ -23,8 +23,12 @@ struct ProcessSelection {
 
 void AddSelectionOptions(CLI::App& command, ProcessSelection& selection);
 
-// The processes, each once. Fails where an id names no process, a kernel thread or pinfo itself, or
-// where a choice matches no process.
+// The processes that match now, each once. Fails where an id names no process or a kernel thread;
+// that a choice by port, name or group matches none yet is no failure.
 Result<std::vector<Pid>> SelectProcesses(const ProcessSelection& selection);
+
+// "processes that listen on TCP port 80 or are named nginx": what is followed once it starts; empty
+// where processes were chosen by id alone.
+std::string DescribeLater(const ProcessSelection& selection);
 
 }  // namespace pinfo::cli

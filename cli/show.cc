@@ -36,6 +36,7 @@ struct Shown {
   RequestRow request;
   std::optional<ProcessRow> process;
   Profile profile;
+  std::vector<CallRow> calls;
   LossCounts lost{};  // while the request's session ran
 };
 
@@ -85,6 +86,11 @@ Result<Shown> Load(Reader& reader, RequestId id, const std::string& database) {
     return tl::unexpected(profile.error());
   }
   shown.profile = std::move(*profile);
+  Result<std::vector<CallRow>> calls = reader.RequestCalls(id);
+  if (!calls) {
+    return tl::unexpected(calls.error());
+  }
+  shown.calls = std::move(*calls);
   for (const Status& status : {LoadProcess(reader, shown), LoadLosses(reader, shown)}) {
     if (!status) {
       return tl::unexpected(status.error());
@@ -163,6 +169,19 @@ Table Details(const Shown& shown) {
   return table;
 }
 
+// Servers that were asked meanwhile; nothing where there were none.
+std::string Calls(const Shown& shown, bool terminal) {
+  if (shown.calls.empty()) {
+    return "";
+  }
+  Table table({{"CALLED"}, {"CALLS", Align::kRight}, {"WAITED", Align::kRight}});
+  for (const CallRow& call : shown.calls) {
+    table.AddRow(
+        {EscapeForTerminal(call.peer), std::to_string(call.calls), FormatDuration(call.waited_ns)});
+  }
+  return table.Render(terminal) + "\n";
+}
+
 std::string Losses(const Shown& shown) {
   std::string text;
   for (const std::string& line : DescribeLosses(shown.lost)) {
@@ -183,14 +202,20 @@ std::string Text(const Shown& shown, int64_t limit) {
     functions.AddRow({FormatDuration(each.self_ns), FormatDuration(each.total_ns),
                       each.function.name, Place(each.function)});
   }
-  return fmt::format("{}\n{}\n{}\n{}", Headline(shown.request, shown.profile.tree),
-                     Details(shown).Render(terminal), functions.Render(terminal), Losses(shown));
+  return fmt::format("{}\n{}\n{}{}\n{}", Headline(shown.request, shown.profile.tree),
+                     Details(shown).Render(terminal), Calls(shown, terminal),
+                     functions.Render(terminal), Losses(shown));
 }
 
 Json ToJson(const Shown& shown, int64_t limit) {
   Json json = RequestJson(shown.request);
   json["verdict"] = DescribeTime(shown.request, shown.profile.tree);
   json["samples_incomplete"] = shown.profile.samples_incomplete;
+  json["called"] = Json::array();
+  for (const CallRow& call : shown.calls) {
+    json["called"].push_back(
+        {{"peer", call.peer}, {"calls", call.calls}, {"waited_ns", call.waited_ns}});
+  }
   json["functions"] = Json::array();
   for (const CallGraph::FunctionCost& each : TopFunctions(shown.profile, limit)) {
     json["functions"].push_back({{"function", each.function.name},

@@ -138,6 +138,10 @@ std::string MissingText(const Totals& totals) {
   text += fmt::format("samples outside of every request: {}; with a stack that is not whole: {}\n",
                       Share(totals.samples - totals.samples_attributed, totals.samples),
                       Share(totals.samples_incomplete, totals.samples));
+  if (totals.calls > 0) {
+    text += fmt::format("calls to other servers that no request is known for: {}\n",
+                        Share(totals.calls - totals.calls_attributed, totals.calls));
+  }
   if (totals.request_rows < totals.latency.count) {
     text += fmt::format("requests kept as rows of their own: {}; the rest is counted only\n",
                         Share(totals.request_rows, totals.latency.count));

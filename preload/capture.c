@@ -5,6 +5,7 @@
 
 #include "preload/describe.h"
 #include "preload/exact.h"
+#include "preload/outgoing.h"
 #include "preload/sampler.h"
 #include "preload/tls.h"
 #include "preload/writer.h"
@@ -159,6 +160,12 @@ static void take_turn_up(struct pinfo_thread* thread, const struct pinfo_turn* t
   pinfo_thread_spent(thread, now, &thread->segment_spent);
 }
 
+void pinfo_thread_takes_up(struct pinfo_thread* thread, pinfo_u64 connection, pinfo_u32 turn,
+                           pinfo_u64 now) {
+  const struct pinfo_turn of = {.connection = connection, .number = turn};
+  take_turn_up(thread, &of, now);
+}
+
 /* The call's bytes, or as many as are wanted. */
 static void capture_received(struct pinfo_connection* connection, struct pinfo_turn* turn,
                              pinfo_u32 tid, const struct iovec* data, int count, pinfo_u64 n) {
@@ -175,6 +182,27 @@ static void capture_received(struct pinfo_connection* connection, struct pinfo_t
   if (done < n) turn->captured = PINFO_HEAD_CAPTURE_MAX; /* nothing can be read behind a gap */
 }
 
+static void count_open_turn(struct pinfo_thread* thread, pinfo_u32 tid, int by) {
+  if (thread != NULL && thread->tid == tid) /* else its slot is another thread's by now */
+    __atomic_fetch_add(&thread->open_turns, by, __ATOMIC_RELAXED);
+}
+
+/* The turn is answered or over: its beginner has one less open. */
+static void end_open_turn(struct pinfo_connection* connection) {
+  struct pinfo_thread* beginner =
+      __atomic_exchange_n(&connection->beginner, NULL, __ATOMIC_RELAXED);
+  count_open_turn(beginner, connection->beginner_tid, -1);
+}
+
+/* Another thread may read the next request before the one that answered has said so: whatever the
+ * order, each turn is counted up and down once. */
+static void begin_open_turn(struct pinfo_connection* connection, struct pinfo_thread* thread) {
+  end_open_turn(connection);
+  count_open_turn(thread, thread->tid, 1);
+  connection->beginner_tid = thread->tid;
+  __atomic_store_n(&connection->beginner, thread, __ATOMIC_RELAXED);
+}
+
 void pinfo_received(struct pinfo_connection* connection, int fd, const struct iovec* data,
                     int count, pinfo_u64 n) {
   if (!pinfo_tls_hides(connection, fd, data, count, n))
@@ -185,12 +213,14 @@ void pinfo_plaintext_received(struct pinfo_connection* connection, int fd, const
                               int count, pinfo_u64 n) {
   struct pinfo_thread* thread = pinfo_thread_self();
   if (connection->write_ended || thread == NULL || !pinfo_serves()) return;
+  pinfo_calls_flush(thread);
   pinfo_emit_pending(thread);
   const pinfo_u64 now = pinfo_now();
   struct pinfo_turn* turn;
   const unsigned todo = pinfo_turn_shared_receive(&connection->turn, &pinfo_process.next_connection,
                                                   now, n, thread->tid, &turn);
   if (todo & PINFO_TURN_BEGAN) {
+    begin_open_turn(connection, thread);
     if (turn->number == 1 && fd >= 0) pinfo_connection_describe(connection, fd);
     pinfo_describe_refresh(now);
   }
@@ -336,6 +366,8 @@ void pinfo_plaintext_sent(struct pinfo_send* send, const struct iovec* data, int
     pinfo_send_failed(send);
     return;
   }
+  pinfo_calls_flush(thread);
+  const int was_open = turn->phase == PINFO_TURN_READING;
   unsigned char first[8];
   int begins = 0;
   if (data != NULL && n >= sizeof(first) && turn->phase == PINFO_TURN_WRITING) {
@@ -344,6 +376,7 @@ void pinfo_plaintext_sent(struct pinfo_send* send, const struct iovec* data, int
   }
   const unsigned todo =
       pinfo_turn_shared_send(&connection->turn, &send->sending, pinfo_now(), n, begins);
+  if (was_open) end_open_turn(connection);
   if (pinfo_exact_wanted) pinfo_exact_turn_sent(connection, &send->sending, thread);
   take_turn_up(thread, turn, turn->last_out_ns);
   if (hold_pending(connection, turn, thread, begins, turn->bytes_out - n)) {
@@ -370,6 +403,7 @@ static int emit_with_end(struct pinfo_connection* connection, const struct pinfo
 void pinfo_connection_ended(struct pinfo_connection* connection) {
   const struct pinfo_turn* turn = pinfo_turn_under_way(&connection->turn);
   struct pinfo_thread* thread = pinfo_thread_self();
+  end_open_turn(connection);
   if (turn->number == 0 || thread == NULL || !pinfo_recording()) return;
   if (pinfo_exact_wanted) pinfo_exact_turn_ended(connection, thread);
   if (thread->segment_connection == turn->connection)
@@ -399,9 +433,10 @@ struct pinfo_wait_state pinfo_wait_begins(enum pinfo_wait kind) {
   if (!pinfo_recording()) return wait;
   if (kind == PINFO_WAIT_FOR_EVENTS && thread->exact != NULL) pinfo_exact_turned_away(thread);
   pinfo_emit_pending(thread);
-  if (kind == PINFO_WAIT_FOR_EVENTS)
+  if (kind == PINFO_WAIT_FOR_EVENTS) {
+    pinfo_calls_flush(thread); /* another thread may answer */
     put_turn_aside(thread);
-  else if (thread->answered) /* the wait is the turn's only if more of the answer follows */
+  } else if (thread->answered) /* the wait is the turn's only if more of the answer follows */
     thread->connection = 0;
   if (thread->connection != 0) wait.began_ns = pinfo_now();
   return wait;

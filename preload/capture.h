@@ -38,6 +38,9 @@ void pinfo_plaintext_sent(struct pinfo_send* send, const struct iovec* data, int
 void pinfo_send_failed(struct pinfo_send* send);
 /* The last descriptor of the connection is being closed. */
 void pinfo_connection_ended(struct pinfo_connection* connection);
+/* The calling thread works for this turn from now on, as an answer to a call made for it tells. */
+void pinfo_thread_takes_up(struct pinfo_thread* thread, pinfo_u64 connection, pinfo_u32 turn,
+                           pinfo_u64 now);
 /* Hands the pending response of the thread on, unless somebody else is at it. */
 void pinfo_emit_pending(struct pinfo_thread* thread);
 

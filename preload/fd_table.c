@@ -90,7 +90,7 @@ struct pinfo_connection* pinfo_connection_without_fd(void) {
 
 void pinfo_connection_release(struct pinfo_connection* connection) {
   if (__atomic_sub_fetch(&connection->references, 1, __ATOMIC_ACQ_REL) != 0) return;
-  pinfo_connection_ended(connection);
+  if (!connection->outgoing) pinfo_connection_ended(connection);
   connection->in_use = 0;
   push_free(connection);
 }
@@ -122,6 +122,19 @@ void pinfo_fd_accepted(int fd) {
     return;
   }
   replace(fd, connection);
+}
+
+struct pinfo_connection* pinfo_fd_outgoing(int fd) {
+  struct pinfo_connection* connection = pinfo_connection_without_fd();
+  if (connection == NULL) {
+    if (pinfo_recording()) pinfo_ring_count_loss(PINFO_LOSS_CONNECTION_MAP);
+    pinfo_fd_is(fd, PINFO_FD_OTHER);
+    return NULL;
+  }
+  connection->outgoing = 1;
+  connection->call_id = __atomic_fetch_add(&pinfo_process.next_connection, 1, __ATOMIC_RELAXED);
+  replace(fd, connection);
+  return connection;
 }
 
 void pinfo_fd_duplicated(int from, int to) {
@@ -168,6 +181,8 @@ void pinfo_fd_after_fork(void) {
     pinfo_turn_under_way(&connection->turn)->partial = under_way;
     pinfo_turn_under_way(&connection->turn)->old = old;
     connection->responder = NULL;
+    connection->beginner = NULL;
+    connection->call_phase = PINFO_CALL_IDLE;
   }
 }
 

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Descriptor -> server-side connection. Each descriptor is judged once, the first time it is used
- * after it was opened; from then on a look-up is two loads. Connections are pooled, never unmapped:
- * a thread that holds one while another closes it writes a wrong figure at worst.
+ * Descriptor -> connection, server-side or opened by this process. Each descriptor is judged once,
+ * the first time it is used after it was opened; from then on a look-up is two loads. Connections
+ * are pooled, never unmapped: a thread that holds one while another closes it writes a wrong figure
+ * at worst.
  *
  * Server-side are: accepted sockets; and stream sockets that came from elsewhere (inherited, or
  * handed over in a message) whose local port is one that is listened on, or whose local unix
- * address has a name. Sockets made by socket() here are clients until they listen.
+ * address has a name. Sockets made by socket() here are clients until they listen; stream sockets
+ * that connect() are connections too, with the outgoing flag set.
  *
  * Not seen: descriptors that stdio or a raw system call uses.
  */
@@ -16,11 +18,20 @@
 #include "preload/shared_turn.h"
 #include "preload/thread.h"
 
+enum pinfo_call_phase {
+  PINFO_CALL_IDLE = 0,
+  PINFO_CALL_OPENED = 1, /* connected for the request noted; nothing sent yet */
+  PINFO_CALL_ASKED = 2,
+  PINFO_CALL_ANSWERED = 3,
+};
+
 struct pinfo_connection {
   struct pinfo_shared_turn turn;
   struct pinfo_connection* next_free;
+  struct pinfo_thread* beginner;    /* of the turn under way, while it is not answered; atomic */
   struct pinfo_thread* responder;   /* who holds the pending response; may be out of date */
   struct pinfo_thread* exact_owner; /* of --exact: began the turn that is not answered yet */
+  pinfo_u32 beginner_tid;           /* tells whether the beginner's slot is still its own */
   pinfo_u32 references;             /* descriptors */
   int in_use;
   pinfo_u8 described; /* the addresses below are filled in */
@@ -32,6 +43,13 @@ struct pinfo_connection {
   pinfo_u16 peer_port;
   pinfo_u8 local_address[16];
   pinfo_u8 peer_address[16];
+  /* This process opened it: no turns, but calls. Set once, before the descriptor leads here. */
+  pinfo_u8 outgoing;
+  pinfo_u8 call_phase;     /* enum pinfo_call_phase */
+  pinfo_u32 call_turn;     /* of call_request */
+  pinfo_u64 call_request;  /* connection of the request the call is made for; 0: none */
+  pinfo_u64 call_sent_ns;  /* the last byte sent */
+  pinfo_u64 call_id;       /* of this connection; not reused in the process */
 };
 
 /* Values of a descriptor's entry that are not connections. */
@@ -65,6 +83,8 @@ struct pinfo_connection* pinfo_connection_without_fd(void);
 void pinfo_connection_release(struct pinfo_connection* connection);
 
 void pinfo_fd_accepted(int fd);
+/* fd is a connection opened here, nothing known of it yet; NULL where there is no room for it. */
+struct pinfo_connection* pinfo_fd_outgoing(int fd);
 void pinfo_fd_is(int fd, struct pinfo_connection* kind); /* UNKNOWN, OTHER or LISTENING */
 void pinfo_fd_listens(int fd);
 void pinfo_fd_duplicated(int from, int to);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "preload/capture.h"
+#include "preload/outgoing.h"
 #include "preload/real.h"
 
 /* What a socket's failed or peeking call still tells. */
@@ -14,6 +15,11 @@ static void note_failure(struct pinfo_connection* connection, ssize_t result) {
 
 static void received(struct pinfo_connection* connection, int fd, const struct iovec* data,
                      int count, ssize_t result, int flags) {
+  if (connection->outgoing) {
+    if (result > 0 && !(flags & (MSG_PEEK | MSG_ERRQUEUE | MSG_OOB)))
+      pinfo_outgoing_received(connection, fd);
+    return;
+  }
   if (result <= 0) {
     note_failure(connection, result);
     return;
@@ -22,11 +28,15 @@ static void received(struct pinfo_connection* connection, int fd, const struct i
   pinfo_received(connection, fd, flags & MSG_TRUNC ? NULL : data, count, (pinfo_u64)result);
 }
 
-/* Before a call that may wait for the connection's next bytes. */
+/* Before a call that may wait for the connection's next bytes, or for a back end. */
 static struct pinfo_connection* about_to_receive(int fd, pinfo_u64* other_since) {
   struct pinfo_connection* connection = pinfo_connection_of(fd);
-  *other_since = connection == NULL ? pinfo_other_io_begins() : 0;
-  if (connection != NULL && pinfo_thread_current != NULL) pinfo_emit_pending(pinfo_thread_current);
+  if (connection == NULL || connection->outgoing) {
+    *other_since = pinfo_other_io_begins();
+    return connection;
+  }
+  *other_since = 0;
+  if (pinfo_thread_current != NULL) pinfo_emit_pending(pinfo_thread_current);
   return connection;
 }
 
@@ -34,10 +44,8 @@ static struct pinfo_connection* about_to_receive(int fd, pinfo_u64* other_since)
   pinfo_u64 other_since;                                                    \
   struct pinfo_connection* connection = about_to_receive(fd, &other_since); \
   const ssize_t result = (call);                                            \
-  if (connection == NULL)                                                   \
-    pinfo_other_io_ended(other_since);                                      \
-  else                                                                      \
-    received(connection, fd, data, count, result, flags);                   \
+  pinfo_other_io_ended(other_since);                                        \
+  if (connection != NULL) received(connection, fd, data, count, result, flags); \
   return result
 
 PINFO_EXPORT ssize_t read(int fd, void* buffer, size_t size) {
@@ -108,9 +116,9 @@ PINFO_EXPORT ssize_t recvmsg(int fd, struct msghdr* message, int flags) {
   struct pinfo_connection* connection = about_to_receive(fd, &other_since);
   const ssize_t result = PINFO_FORWARD(recvmsg, SYS_recvmsg, fd, message, flags);
   if (result >= 0) note_passed_fds(message);
-  if (connection == NULL)
-    pinfo_other_io_ended(other_since);
-  else if (result > 0) /* else the message may be no readable memory */
+  pinfo_other_io_ended(other_since);
+  if (connection == NULL) return result;
+  if (result > 0) /* else the message may be no readable memory */
     received(connection, fd, message->msg_iov, (int)message->msg_iovlen, result, flags);
   else
     note_failure(connection, result);
@@ -129,6 +137,6 @@ PINFO_EXPORT int recvmmsg(int fd, struct mmsghdr* messages, unsigned count, int 
       received(connection, fd, message->msg_iov, (int)message->msg_iovlen, messages[i].msg_len,
                flags);
   }
-  if (connection == NULL) pinfo_other_io_ended(other_since);
+  pinfo_other_io_ended(other_since);
   return result;
 }

@@ -3,23 +3,33 @@
 #include <errno.h>
 
 #include "preload/capture.h"
+#include "preload/outgoing.h"
 #include "preload/real.h"
 
 /* One call on a descriptor, which may be a connection or anything else. */
 struct call {
   struct pinfo_send send; /* connection NULL: none of ours */
-  pinfo_u64 other_since;
+  pinfo_u64 other_since;  /* of a call on a file or a back end (capture.h) */
 };
+
+static inline int is_served(const struct call* call) {
+  return call->send.connection != NULL && !call->send.connection->outgoing;
+}
 
 static inline void begins(struct call* call, int fd) {
   call->send.connection = pinfo_connection_of(fd);
-  if (call->send.connection == NULL)
-    call->other_since = pinfo_other_io_begins();
-  else
+  if (is_served(call))
     pinfo_send_begins(&call->send, call->send.connection);
+  else
+    call->other_since = pinfo_other_io_begins();
 }
 
 static void sent(struct call* call, const struct iovec* data, int count, ssize_t result) {
+  if (!is_served(call)) {
+    if (result > 0 && call->send.connection != NULL)
+      pinfo_outgoing_sent(call->send.connection, call->other_since);
+    return;
+  }
   if (result > 0) {
     pinfo_sent(&call->send, data, count, (pinfo_u64)result);
     return;
@@ -29,10 +39,8 @@ static void sent(struct call* call, const struct iovec* data, int count, ssize_t
 }
 
 static inline void ended(struct call* call, const struct iovec* data, int count, ssize_t result) {
-  if (call->send.connection == NULL)
-    pinfo_other_io_ended(call->other_since);
-  else
-    sent(call, data, count, result);
+  if (!is_served(call)) pinfo_other_io_ended(call->other_since);
+  sent(call, data, count, result);
 }
 
 #define PINFO_SEND(fd, real, data, count) \
@@ -81,7 +89,7 @@ PINFO_EXPORT int sendmmsg(int fd, struct mmsghdr* messages, unsigned count, int 
   struct call call;
   begins(&call, fd);
   const int result = PINFO_FORWARD(sendmmsg, SYS_sendmmsg, fd, messages, count, flags);
-  if (call.send.connection == NULL || result <= 0) {
+  if (!is_served(&call) || result <= 0) {
     ended(&call, NULL, 0, result);
     return result;
   }
@@ -108,7 +116,10 @@ PINFO_EXPORT ssize_t splice(int in, off64_t* in_offset, int out, off64_t* out_of
   if (to != NULL) begins(&call, out);
   const ssize_t result =
       PINFO_FORWARD(splice, SYS_splice, in, in_offset, out, out_offset, size, flags);
-  if (result > 0 && from != NULL) pinfo_received(from, in, NULL, 0, (pinfo_u64)result);
+  if (result > 0 && from != NULL && from->outgoing)
+    pinfo_outgoing_received(from, in);
+  else if (result > 0 && from != NULL)
+    pinfo_received(from, in, NULL, 0, (pinfo_u64)result);
   if (to != NULL) ended(&call, NULL, 0, result);
   return result;
 }

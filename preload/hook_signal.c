@@ -44,6 +44,45 @@ PINFO_EXPORT sighandler_t signal(int number, sighandler_t handler) {
   return SIG_ERR;
 }
 
+/* The older ways to set an action, which libc implements without calling the hooks above. */
+static void about_to_set(int number) {
+  if (is_ours(number) && !pinfo_is_vfork_child()) claim(number);
+}
+
+static sighandler_t no_such_function(void) {
+  errno = ENOSYS;
+  return SIG_ERR;
+}
+
+PINFO_EXPORT sighandler_t sysv_signal(int number, sighandler_t handler) {
+  about_to_set(number);
+  return PINFO_REAL(sysv_signal) != NULL ? pinfo_real.p_sysv_signal(number, handler)
+                                         : no_such_function();
+}
+
+PINFO_EXPORT sighandler_t __sysv_signal(int number, sighandler_t handler) {
+  about_to_set(number);
+  return PINFO_REAL(__sysv_signal) != NULL ? pinfo_real.p___sysv_signal(number, handler)
+                                           : no_such_function();
+}
+
+PINFO_EXPORT sighandler_t ssignal(int number, sighandler_t handler) {
+  about_to_set(number);
+  return PINFO_REAL(ssignal) != NULL ? pinfo_real.p_ssignal(number, handler) : no_such_function();
+}
+
+PINFO_EXPORT sighandler_t sigset(int number, sighandler_t disposition) {
+  about_to_set(number);
+  return PINFO_REAL(sigset) != NULL ? pinfo_real.p_sigset(number, disposition) : no_such_function();
+}
+
+PINFO_EXPORT int sigignore(int number) {
+  about_to_set(number);
+  if (PINFO_REAL(sigignore) != NULL) return pinfo_real.p_sigignore(number);
+  errno = ENOSYS;
+  return -1;
+}
+
 static int wait_for_signal(const sigset_t* set, siginfo_t* info, const struct timespec* timeout) {
   if (PINFO_REAL(sigtimedwait) == NULL)
     return (int)syscall(SYS_rt_sigtimedwait, set, info, timeout, 8);

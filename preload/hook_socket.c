@@ -5,6 +5,7 @@
 #include <stdarg.h>
 
 #include "preload/capture.h"
+#include "preload/outgoing.h"
 #include "preload/real.h"
 
 PINFO_EXPORT int socket(int domain, int type, int protocol) {
@@ -17,6 +18,7 @@ PINFO_EXPORT int connect(int fd, const struct sockaddr* address, socklen_t lengt
   const pinfo_u64 since = pinfo_other_io_begins();
   const int result = PINFO_FORWARD(connect, SYS_connect, fd, address, length);
   pinfo_other_io_ended(since);
+  if (result == 0 || errno == EINPROGRESS) pinfo_outgoing_opened(fd, address, length);
   return result;
 }
 
@@ -73,7 +75,7 @@ PINFO_EXPORT void closefrom(int first) {
 PINFO_EXPORT int shutdown(int fd, int how) {
   struct pinfo_connection* connection = pinfo_connection_of(fd);
   const int result = PINFO_FORWARD(shutdown, SYS_shutdown, fd, how);
-  if (connection != NULL && result == 0 && how != SHUT_RD) {
+  if (connection != NULL && !connection->outgoing && result == 0 && how != SHUT_RD) {
     connection->write_ended = 1;
     if (pinfo_thread_current != NULL) pinfo_emit_pending(pinfo_thread_current);
   }

@@ -57,7 +57,9 @@ int dlclose(void* handle);
   X(ppoll) X(__ppoll_chk) X(select) X(pselect) X(nanosleep) X(clock_nanosleep) X(usleep) \
   X(sleep) X(pthread_create) X(pthread_cond_wait) X(pthread_cond_timedwait) \
   X(pthread_cond_clockwait) X(pthread_join) X(sem_wait) X(sem_timedwait) X(sigaction) \
-  X(signal) X(sigaltstack) X(sigsuspend) X(sigpending) X(pause) X(prctl) X(sigwait) X(sigwaitinfo) X(sigtimedwait) X(signalfd) X(dlopen) X(dlclose) \
+  X(signal) X(sysv_signal) X(__sysv_signal) X(ssignal) X(sigset) X(sigignore) \
+  X(sigaltstack) X(sigsuspend) X(sigpending) X(pause) X(prctl) X(sigwait) X(sigwaitinfo) \
+  X(sigtimedwait) X(signalfd) X(dlopen) X(dlclose) \
   X(pthread_mutex_lock) X(pthread_mutex_timedlock) X(pthread_mutex_clocklock) \
   X(pthread_rwlock_rdlock) X(pthread_rwlock_wrlock) X(pthread_rwlock_timedrdlock) \
   X(pthread_rwlock_timedwrlock) X(sem_clockwait) X(pthread_barrier_wait) X(pread) X(pread64) \
@@ -65,11 +67,15 @@ int dlclose(void* handle);
   X(waitpid) X(wait4) X(waitid) X(getaddrinfo)
 /* clang-format on */
 
+/* sigset and sigignore are deprecated, and still called. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
 struct pinfo_real_functions {
 #define PINFO_REAL_MEMBER(name) __typeof__(&name) p_##name;
   PINFO_REAL_FUNCTIONS(PINFO_REAL_MEMBER)
 #undef PINFO_REAL_MEMBER
 };
+#pragma GCC diagnostic pop
 
 extern struct pinfo_real_functions pinfo_real;
 extern int pinfo_real_done; /* acquire */

@@ -27,12 +27,12 @@
 #include "bpf/wire.h"
 
 #define PINFO_RING_MAGIC 0x676e69726f666e70ull /* "pnforing" in memory */
-#define PINFO_RING_VERSION 1
+#define PINFO_RING_VERSION 2
 #define PINFO_RING_HEADER_BYTES 4096u
 #define PINFO_RING_DEFAULT_BYTES (8u << 20)
 #define PINFO_RING_MIN_BYTES (128u << 10) /* holds the longest slot, a sample */
 #define PINFO_RING_MAX_BYTES (1u << 30)
-#define PINFO_RING_LOSS_KINDS 16
+#define PINFO_RING_LOSS_KINDS 32
 
 enum pinfo_ring_state {
   PINFO_RING_STARTING = 0, /* created, no data reserved yet: nothing to read */
@@ -59,7 +59,7 @@ struct pinfo_ring_header {
   pinfo_u8 reserved3[48];
   pinfo_u64 losses[PINFO_RING_LOSS_KINDS]; /* by enum pinfo_loss_kind; only grow */
 };
-PINFO_ASSERT_SIZE(struct pinfo_ring_header, 384);
+PINFO_ASSERT_SIZE(struct pinfo_ring_header, 512);
 
 #define PINFO_RING_HEAD_OFFSET 128u
 #define PINFO_RING_TAIL_OFFSET 192u

@@ -9,6 +9,7 @@
 #include "preload/capture.h"
 #include "preload/describe.h"
 #include "preload/exact.h"
+#include "preload/outgoing.h"
 #include "preload/real.h"
 #include "preload/sampler.h"
 #include "preload/writer.h"
@@ -118,6 +119,7 @@ static void thread_exits(void* value) {
   struct pinfo_thread* thread = value;
   exited = 1;
   pinfo_exact_turned_away(thread);
+  pinfo_calls_flush(thread);
   pinfo_emit_pending(thread);
   pinfo_sampler_stop_thread(thread);
   if (pinfo_recording() && thread->tid != pinfo_process.pid) pinfo_describe_task_end(thread->tid);
@@ -161,6 +163,9 @@ void pinfo_thread_after_fork(void) {
   self->timer = -1; /* timers are not inherited */
   self->pending_state = PINFO_PENDING_NONE;
   self->connection = self->segment_connection = 0;
+  self->calls_on = 0; /* the parent hands them on */
+  self->calls_held = 0;
+  self->open_turns = 0;
   self->has_waited = PINFO_WAITED_WITHIN;
   self->clock_ns = self->on_cpu_ns = 0;
   self->runqueue_fresh = 0;

@@ -54,7 +54,8 @@ struct pinfo_thread {
 
   pinfo_u64 connection; /* of the turn under way on this thread; 0: none */
   pinfo_u32 turn;
-  int answered; /* a response to it has begun */
+  int answered;         /* a response to it has begun */
+  int open_turns;       /* begun by this thread, not answered yet; atomic */
   /* The turn whose time this thread's is: that one, or the one answered last. */
   pinfo_u64 segment_connection;
   pinfo_u64 segment_ns;                   /* since when */
@@ -78,6 +79,12 @@ struct pinfo_thread {
   struct pinfo_response pending;
   unsigned char
       pending_capture[PINFO_RESPONSE_HEAD_MAX + PINFO_SEND_FRONT_MAX + PINFO_SEND_BACK_MAX];
+
+  /* Calls to other servers gathered into one record (outgoing.c). */
+  int calls_held;     /* somebody on this thread is at it */
+  pinfo_u64 calls_on; /* pinfo_connection.call_id whose calls they are; 0: none */
+  struct pinfo_call calls;
+  unsigned char calls_path[PINFO_UNIX_PATH_MAX];
 };
 
 extern __thread struct pinfo_thread* pinfo_thread_current

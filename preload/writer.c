@@ -11,6 +11,8 @@
 
 #include "preload/arch_x86_64.h"
 
+_Static_assert(PINFO_LOSS_KIND_COUNT <= PINFO_RING_LOSS_KINDS, "a counter for each kind of loss");
+
 /* Applications rely on getting the lowest free descriptor; what the shim keeps lies above. */
 #define PINFO_FD_FLOOR 768
 

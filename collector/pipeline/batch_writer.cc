@@ -108,6 +108,11 @@ Result<int64_t> BatchWriter::WriteBatch(const SessionRow& session) {
       if (Status status = store_.AddRequest(entry.row); !status) {
         return tl::unexpected(status.error());
       }
+      if (!entry.calls.empty()) {
+        if (Status status = store_.AddCalls(entry.row.id, entry.calls); !status) {
+          return tl::unexpected(status.error());
+        }
+      }
     }
     for (const Sample& sample : entry.samples) {
       if (Status status = WriteSample(sample, &entry.row, entry.keep_row); !status) {

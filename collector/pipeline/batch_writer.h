@@ -22,6 +22,7 @@ struct RequestEntry {
   RequestRow row;
   TrackedProcess* process = nullptr;
   std::vector<Sample> samples;
+  std::vector<CallRow> calls;
   bool keep_row = true;
 };
 

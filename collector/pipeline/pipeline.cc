@@ -14,6 +14,7 @@
 
 #include "collector/emit/accumulated_stats.h"
 #include "collector/pipeline/batch_writer.h"
+#include "collector/pipeline/call_book.h"
 #include "collector/pipeline/capture_thread.h"
 #include "collector/pipeline/exact_book.h"
 #include "collector/pipeline/exact_stats.h"
@@ -133,6 +134,7 @@ class Pipeline {
   StackResolver stacks_;
   SampleBook samples_;
   ExactBook exact_;
+  CallBook calls_;
   Orderer orderer_;
   RequestAssembler assembler_;
   RouteFolder routes_;
@@ -238,6 +240,9 @@ void Pipeline::OnRecord(const RecordView& record) {
     case PINFO_RECORD_SAMPLE:
       OnSample(record);
       return;
+    case PINFO_RECORD_CALL:
+      calls_.Add(record);
+      return;
     case PINFO_RECORD_STATUS:
       OnStatus(record);
       return;
@@ -257,6 +262,11 @@ void Pipeline::OnServed(ServedRequest request) {
   std::vector<Sample> unattributed;
   entry.samples = samples_.Take(request, unattributed);
   AddUnattributed(std::move(unattributed));
+  entry.calls = calls_.Take(request);
+  for (const CallRow& call : entry.calls) {
+    row.calls += call.calls;
+    row.calls_ns += call.waited_ns;
+  }
   entry.process = &processes_.Get(request.pid);
   exact_.Served(request.connection, request.last_turn);
   candidate.connection = request.connection;
@@ -388,6 +398,8 @@ Status Pipeline::StoreBatch(bool all) {
   std::vector<Sample> expired;
   samples_.ExpireLoose(orderer_.newest_ns() - kLooseWaitNs, expired);
   AddUnattributed(std::move(expired));
+  summary_.session.calls_seen = calls_.seen();
+  summary_.session.calls_attributed = calls_.attributed();
   Status status = DecideCandidates(all);
   if (status) {
     status = writer_.Commit(summary_.session);
@@ -436,6 +448,7 @@ void Pipeline::Upkeep(int64_t now_ns) {
   std::vector<Sample> expired;
   samples_.Expire(orderer_.newest_ns() - kSamplesWaitNs, expired);
   exact_.Expire(orderer_.newest_ns() - kSamplesWaitNs);
+  calls_.Expire(orderer_.newest_ns() - kSamplesWaitNs);
   AddUnattributed(std::move(expired));
   if (StoreBatch()) {  // now nothing refers to a process but samples younger than kSamplesWaitNs
     processes_.ForgetEnded(processes_.WallNs(orderer_.newest_ns() - kEndedWaitNs),

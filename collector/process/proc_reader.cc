@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <iterator>
+#include <map>
 #include <sstream>
 #include <string_view>
 
@@ -362,6 +363,40 @@ std::vector<std::string> ListenAddresses(Pid pid) {
   std::sort(addresses.begin(), addresses.end());
   addresses.erase(std::unique(addresses.begin(), addresses.end()), addresses.end());
   return addresses;
+}
+
+std::vector<Pid> ProcessesListeningOn(uint16_t port) {
+  // The table of a network namespace can be long (it holds every connection) and is the same for
+  // all its processes: read once.
+  std::map<uint64_t, std::vector<uint64_t>> listeners;  // by namespace: inodes of sockets on port
+  std::vector<Pid> found;
+  for (const Pid pid : AllPids()) {
+    struct stat space {};
+    if (stat(ProcPath(pid, "ns/net").c_str(), &space) != 0) {
+      continue;
+    }
+    const auto [of_space, is_new] = listeners.try_emplace(space.st_ino);
+    if (is_new) {
+      for (const char* table : {"net/tcp", "net/tcp6"}) {
+        ForEachTcpListener(pid, table, [&](std::string_view, unsigned each, uint64_t inode) {
+          if (each == port) {
+            of_space->second.push_back(inode);
+          }
+        });
+      }
+    }
+    if (of_space->second.empty()) {
+      continue;
+    }
+    const std::optional<std::vector<uint64_t>> inodes = SocketInodes(pid);
+    const auto is_its_own = [&inodes](uint64_t inode) {
+      return std::binary_search(inodes->begin(), inodes->end(), inode);
+    };
+    if (!inodes || std::any_of(of_space->second.begin(), of_space->second.end(), is_its_own)) {
+      found.push_back(pid);
+    }
+  }
+  return found;
 }
 
 }  // namespace pinfo

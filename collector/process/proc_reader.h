@@ -63,5 +63,7 @@ std::vector<uint16_t> ListenPorts(Pid pid);
 // Where it listens: "127.0.0.1:8000", "[::]:80", "unix:/run/app.sock" (an abstract one with @),
 // sorted, each once. Empty where its descriptors may not be looked at.
 std::vector<std::string> ListenAddresses(Pid pid);
+// Processes that hold a socket listening on the TCP port, in any network namespace.
+std::vector<Pid> ProcessesListeningOn(uint16_t port);
 
 }  // namespace pinfo

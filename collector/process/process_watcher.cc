@@ -126,6 +126,7 @@ void ProcessWatcher::OnRecord(const RecordView& record, RecordSink& sink) {
     case PINFO_RECORD_PYTHON:
     case PINFO_RECORD_EXACT:
     case PINFO_RECORD_SEGMENT:
+    case PINFO_RECORD_CALL:
       return;
   }
 }

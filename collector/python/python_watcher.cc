@@ -211,6 +211,7 @@ void PythonWatcher::OnRecord(const RecordView& record, RecordSink& sink) {
     case PINFO_RECORD_PYTHON:
     case PINFO_RECORD_EXACT:
     case PINFO_RECORD_SEGMENT:
+    case PINFO_RECORD_CALL:
       return;
   }
 }

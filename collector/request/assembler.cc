@@ -218,6 +218,7 @@ void RequestAssembler::OnRecord(const RecordView& record) {
     case PINFO_RECORD_PYTHON_CODE:
     case PINFO_RECORD_PYTHON:
     case PINFO_RECORD_EXACT:
+    case PINFO_RECORD_CALL:
       break;
   }
 }

@@ -12,6 +12,7 @@
 #include <fmt/format.h>
 #include <linux/perf_event.h>
 #include <sys/syscall.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "collector/source/user_probe.h"
@@ -35,12 +36,15 @@ constexpr ProgramRole kPrograms[] = {
     {"sock_send_length", true, false, true, "timing requests by the socket tracepoints"},
     {"inet_sock_set_state", true, false, false, "queue time and the end of connections"},
     {"sys_exit", false, true, true, "timing requests by system calls"},
-    {"inet_sock_set_state_table", false, true, false, "the end of connections"},
+    {"inet_sock_set_state_table", false, true, false, "queue time and the end of connections"},
     {kSwitch, true, true, false, "the split into on-CPU, blocked and run queue time"},
     {"sched_wakeup", true, true, false, "telling run queue time from blocked time"},
     {"sched_waking", true, true, false, "following a request from thread to thread"},
     {"task_newtask", true, true, false, "following new processes and threads"},
     {"sched_process_exec", true, true, false, "noticing exec"},
+    {"select_by_name", true, true, false, "following processes that take a chosen name later"},
+    {"select_by_cgroup", true, true, false,
+     "following at once what starts in a chosen control group"},
     {"sched_process_exit", true, true, false, "noticing the end of processes"},
     {kSampler, true, true, false, "stack samples"},
     {"tls_enter", true, true, false, kTlsFeature},
@@ -48,6 +52,11 @@ constexpr ProgramRole kPrograms[] = {
     {"tls_state", true, true, false, kTlsFeature},
     {"tls_free", true, true, false, kTlsFeature},
 };
+
+bool IsWanted(std::string_view name, const BpfOptions& options) {
+  return (name != "select_by_name" || !options.later.names.empty()) &&
+         (name != "select_by_cgroup" || !options.later.cgroups.empty());
+}
 
 const ProgramRole* RoleOf(std::string_view name) {
   const auto* it = std::find_if(std::begin(kPrograms), std::end(kPrograms),
@@ -131,15 +140,19 @@ LoadAttempt TryLoad(const BpfOptions& options, bool socket_strategy, const Featu
   bpf_map__set_max_entries(skeleton->maps.sample_scratch,
                            static_cast<uint32_t>(libbpf_num_possible_cpus()));
   bpf_map__set_autocreate(skeleton->maps.sockets, socket_strategy);
+  bpf_map__set_autocreate(skeleton->maps.watched_names, !options.later.names.empty());
+  bpf_map__set_autocreate(skeleton->maps.watched_cgroups,
+                          !options.later.cgroups.empty() && !left_out.contains("select_by_cgroup"));
   bpf_map__set_autocreate(skeleton->maps.socket_table, !socket_strategy);
   bpf_map__set_autocreate(skeleton->maps.tls_sessions, features.tls);
   const bool multi_probes = features.tls && UserProbe::HasMulti();
+  bpf_map__set_autocreate(skeleton->maps.unix_table, !socket_strategy);
   bpf_program* program = nullptr;
   bpf_object__for_each_program(program, skeleton->obj) {
     const char* name = bpf_program__name(program);
     const ProgramRole* role = RoleOf(name);
     bpf_program__set_autoload(
-        program, role != nullptr && !left_out.contains(name) &&
+        program, role != nullptr && !left_out.contains(name) && IsWanted(name, options) &&
                      (features.tls || role->feature != kTlsFeature) &&
                      (socket_strategy ? role->socket_strategy : role->syscall_strategy));
     if (multi_probes && bpf_program__type(program) == BPF_PROG_TYPE_KPROBE) {
@@ -206,8 +219,7 @@ void AttachTracepoints(LoadedSkeleton& loaded, std::string& essential_failure) {
   bpf_program* program = nullptr;
   bpf_object__for_each_program(program, loaded.skeleton->obj) {
     // Those of sampling are attached to CPUs, those of TLS to files as processes map them.
-    if (!bpf_program__autoload(program) ||
-        bpf_program__type(program) == BPF_PROG_TYPE_PERF_EVENT ||
+    if (!bpf_program__autoload(program) || bpf_program__type(program) == BPF_PROG_TYPE_PERF_EVENT ||
         bpf_program__type(program) == BPF_PROG_TYPE_KPROBE) {
       continue;
     }
@@ -265,9 +277,17 @@ void AttachSampler(LoadedSkeleton& loaded, int hz) {
 }  // namespace
 
 Result<LoadedSkeleton> LoadSkeleton(const BpfOptions& options) {
-  const bool first_socket = options.probes != ProbeStrategy::kSyscall;
+  utsname kernel{};
+  uname(&kernel);
+  const bool first_socket = TrySocketProbes(options.probes, ParseKernelVersion(kernel.release));
   Result<LoadedSkeleton> loaded = LoadStrategy(options, first_socket);
-  if (!loaded && options.probes == ProbeStrategy::kAuto) {
+  if (loaded && !first_socket && options.probes == ProbeStrategy::kAuto) {
+    loaded->notes.push_back(fmt::format(
+        "system calls are watched, which costs more: before Linux 6.5 (this is {}) the socket "
+        "tracepoints do not see sendfile",
+        kernel.release));
+  }
+  if (!loaded && first_socket && options.probes == ProbeStrategy::kAuto) {
     const std::string why = loaded.error().message;
     loaded = LoadStrategy(options, false);
     if (loaded) {
@@ -289,8 +309,7 @@ Result<LoadedSkeleton> LoadSkeleton(const BpfOptions& options) {
   if (loaded->tls) {
     if (const Status status = TryUserProbe(loaded->skeleton->progs.tls_enter); !status) {
       loaded->tls = false;
-      loaded->notes.push_back(
-          fmt::format("{} is off: {}", kTlsFeature, status.error().message));
+      loaded->notes.push_back(fmt::format("{} is off: {}", kTlsFeature, status.error().message));
     }
   }
   return loaded;

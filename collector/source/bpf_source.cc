@@ -1,5 +1,6 @@
 #include "collector/source/bpf_source.h"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -7,10 +8,12 @@
 #include <unordered_set>
 
 #include <bpf/bpf.h>
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "collector/process/cgroup.h"
 #include "collector/process/process_watcher.h"
 #include "collector/python/python_watcher.h"
 #include "collector/source/bpf_skeleton.h"
@@ -21,6 +24,8 @@ namespace pinfo {
 namespace {
 
 constexpr int64_t kReconcileNs = 1'000'000'000;
+// How often chosen control groups are looked through for processes that were moved into them.
+constexpr int64_t kCgroupsNs = 200'000'000;
 // PROC_PID_INIT_INO, include/linux/proc_ns.h: the inode of the initial pid namespace.
 constexpr ino_t kInitialPidNamespace = 0xEFFFFFFC;
 
@@ -40,10 +45,12 @@ struct RingDeleter {
 
 class BpfSourceImpl final : public BpfSource, private RecordSink {
  public:
-  explicit BpfSourceImpl(LoadedSkeleton loaded, bool follow_children)
+  BpfSourceImpl(LoadedSkeleton loaded, const BpfOptions& options)
       : loaded_(std::move(loaded)),
         python_([this](Pid pid, const pinfo_python_layout* layout) { SetPython(pid, layout); }),
-        follow_children_(follow_children) {
+        later_(options.later),
+        may_follow_(options.may_follow),
+        follow_children_(options.follow_children) {
     if (loaded_.tls) {
       const auto& skeleton = *loaded_.skeleton;
       tls_.emplace(TlsPrograms{.enter = skeleton.progs.tls_enter,
@@ -57,6 +64,7 @@ class BpfSourceImpl final : public BpfSource, private RecordSink {
 
   Status OpenRings();
   void OpenMappingEvents();
+  Status WatchForLater();
   Status Follow(Pid pid) override;
   Status AddListenPort(uint16_t port) override;
   std::vector<std::string> notes() const override;
@@ -66,7 +74,7 @@ class BpfSourceImpl final : public BpfSource, private RecordSink {
     return loaded_.socket_strategy ? "ebpf-socket" : "ebpf-syscall";
   }
   Result<size_t> Drain(RecordSink& sink) override;
-  bool Ended() const override { return stopped_ || followed_.empty(); }
+  bool Ended() const override { return stopped_ || (followed_.empty() && later_.empty()); }
   void Stop() override;
 
  private:
@@ -76,6 +84,9 @@ class BpfSourceImpl final : public BpfSource, private RecordSink {
   void OnKernelRecord(std::span<const std::byte> bytes);
   void Forward(std::span<const std::byte> bytes);  // to the drain's sink
   Status FollowTree(Pid pid);
+  void Adopt(Pid pid);
+  void Unfollow(Pid pid);
+  void WatchCgroups(int64_t now_ns);
   void SetPython(Pid pid, const pinfo_python_layout* layout);
   void EmitLosses(RecordSink& sink);
   void ReconcileEnded(int64_t now_ns);
@@ -92,6 +103,10 @@ class BpfSourceImpl final : public BpfSource, private RecordSink {
   RecordSink* sink_ = nullptr;  // during Drain
   size_t drained_ = 0;
   int64_t next_reconcile_ns_ = 0;
+  LaterSelection later_;
+  std::function<Status(Pid)> may_follow_;
+  std::vector<size_t> cgroups_unseen_;  // indexes into later_.cgroups that the kernel lacks yet
+  int64_t next_cgroups_ns_ = 0;
   bool follow_children_;
   bool stopped_ = false;
 };
@@ -140,6 +155,10 @@ void BpfSourceImpl::OnKernelRecord(std::span<const std::byte> bytes) {
   if (record) {
     const Pid pid{record->header().pid};
     if (record->type() == PINFO_RECORD_TASK && record->header().pid == record->header().tid) {
+      if (record->as<pinfo_task>().parent_tid == 0) {
+        Adopt(pid);
+        return;
+      }
       followed_.insert(pid);
     } else if (record->type() == PINFO_RECORD_EXIT && record->as<pinfo_exit>().process_ended != 0) {
       followed_.erase(pid);
@@ -203,6 +222,75 @@ Status BpfSourceImpl::Follow(Pid pid) {
                             pid.value, ReadComm(pid)));
   }
   return FollowTree(pid);
+}
+
+// The kernel's side has begun to follow it: it has come to match what was chosen.
+void BpfSourceImpl::Adopt(Pid pid) {
+  if (followed_.contains(pid)) {
+    return;
+  }
+  Status status = may_follow_ ? may_follow_(pid) : Status();
+  if (status) {
+    status = FollowTree(pid);
+  }
+  if (!status) {
+    Unfollow(pid);
+    loaded_.notes.push_back(
+        fmt::format("process {} is not followed: {}", pid.value, status.error().message));
+  }
+}
+
+void BpfSourceImpl::Unfollow(Pid pid) {
+  bpf_map_delete_elem(bpf_map__fd(loaded_.skeleton->maps.followed), &pid.value);
+  followed_.erase(pid);
+}
+
+Status BpfSourceImpl::WatchForLater() {
+  const uint8_t one = 1;
+  for (const uint16_t port : later_.ports) {
+    const uint32_t key = port;
+    if (bpf_map_update_elem(bpf_map__fd(loaded_.skeleton->maps.watched_ports), &key, &one,
+                            BPF_ANY) != 0) {
+      return FailErrno(fmt::format("watching port {}", port));
+    }
+  }
+  for (const std::string& name : later_.names) {
+    std::array<char, 16> key{};  // struct task_name of bpf/select.h; the kernel cuts names too
+    name.copy(key.data(), key.size() - 1);
+    if (bpf_map_update_elem(bpf_map__fd(loaded_.skeleton->maps.watched_names), key.data(), &one,
+                            BPF_ANY) != 0) {
+      return FailErrno("watching the name " + name);
+    }
+  }
+  for (size_t i = 0; i < later_.cgroups.size(); ++i) {
+    cgroups_unseen_.push_back(i);
+  }
+  WatchCgroups(MonotonicNs());
+  return {};
+}
+
+// Tells the kernel of groups that exist by now, and follows what was moved into any of them.
+void BpfSourceImpl::WatchCgroups(int64_t now_ns) {
+  if (later_.cgroups.empty() || now_ns < next_cgroups_ns_) {
+    return;
+  }
+  next_cgroups_ns_ = now_ns + kCgroupsNs;
+  std::erase_if(cgroups_unseen_, [this](size_t i) {
+    const std::string directory = CgroupV2Directory(later_.cgroups[i]);
+    const UniqueFd fd(
+        directory.empty() ? -1 : open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    const auto key = static_cast<uint32_t>(i);
+    const int value = fd.get();
+    return fd && bpf_map_update_elem(bpf_map__fd(loaded_.skeleton->maps.watched_cgroups), &key,
+                                     &value, BPF_ANY) == 0;
+  });
+  for (const std::string& group : later_.cgroups) {
+    for (const Pid pid : CgroupProcesses(group)) {
+      if (!followed_.contains(pid) && pid.value != 1 && !IsKernelThread(pid)) {
+        Adopt(pid);
+      }
+    }
+  }
 }
 
 Status BpfSourceImpl::FollowTree(Pid pid) {
@@ -320,6 +408,7 @@ Result<size_t> BpfSourceImpl::Drain(RecordSink& sink) {
     const int64_t now_ns = MonotonicNs();
     watcher_.Tick(now_ns, *this);
     ReconcileEnded(now_ns);
+    WatchCgroups(now_ns);
     python_.Tick();
     if (tls_) {
       tls_->Tick(now_ns);
@@ -352,9 +441,11 @@ Result<std::unique_ptr<BpfSource>> BpfSource::Open(const BpfOptions& options) {
   if (!loaded) {
     return tl::unexpected(loaded.error());
   }
-  auto source = std::make_unique<BpfSourceImpl>(std::move(*loaded), options.follow_children);
-  if (Status status = source->OpenRings(); !status) {
-    return tl::unexpected(status.error());
+  auto source = std::make_unique<BpfSourceImpl>(std::move(*loaded), options);
+  for (const auto step : {&BpfSourceImpl::OpenRings, &BpfSourceImpl::WatchForLater}) {
+    if (Status status = ((*source).*step)(); !status) {
+      return tl::unexpected(status.error());
+    }
   }
   source->OpenMappingEvents();
   return source;

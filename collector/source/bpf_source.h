@@ -6,17 +6,26 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "collector/base/ids.h"
 #include "collector/base/result.h"
+#include "collector/source/probe_choice.h"
 #include "collector/source/source.h"
 
 namespace pinfo {
 
-enum class ProbeStrategy : uint8_t { kAuto, kSocket, kSyscall };
+// Processes that are followed from the moment they match, whenever they start.
+struct LaterSelection {
+  std::vector<uint16_t> ports;       // begins to listen on one of these
+  std::vector<std::string> names;    // takes one of these names (comm), by exec or itself
+  std::vector<std::string> cgroups;  // executes a program in one of these, or is moved into it:
+                                     // normalized paths (collector/process/cgroup.h)
+  [[nodiscard]] bool empty() const { return ports.empty() && names.empty() && cgroups.empty(); }
+};
 
 struct BpfOptions {
   ProbeStrategy probes = ProbeStrategy::kAuto;
@@ -28,6 +37,10 @@ struct BpfOptions {
   bool tls = true;               // probe TLS libraries
   // Stacks of waits that last at least this long; 0: none.
   int64_t off_cpu_min_ns = 100'000;
+  LaterSelection later;  // where not empty, the source does not end with its processes
+  // Asked before a process of `later` is described: a failure means it is not to be followed, and
+  // its message goes into the notes. May be empty.
+  std::function<Status(Pid)> may_follow;
 };
 
 class BpfSource : public Source {

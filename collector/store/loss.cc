@@ -42,6 +42,10 @@ Names NamesOf(pinfo_loss_kind kind) {
       return {"tls_call", "reads and writes over TLS whose end was not seen"};
     case PINFO_LOSS_BLOCKED_RATE:
       return {"blocked_rate", "waits without a stack, there were too many at once"};
+    case PINFO_LOSS_RING_CALL:
+      return {"ring_call", "calls to other servers lost, the ring was full"};
+    case PINFO_LOSS_IO_URING:
+      return {"io_uring", "receives and sends by io_uring, whose bytes were not seen"};
     case PINFO_LOSS_KIND_COUNT:
       break;
   }

@@ -104,6 +104,8 @@ struct Totals {
   int64_t request_rows = 0;
   int64_t samples = 0;
   int64_t samples_attributed = 0;
+  int64_t calls = 0;               // to other servers, over all sessions
+  int64_t calls_attributed = 0;    // to a request
   int64_t samples_incomplete = 0;  // stacks that did not reach their thread's start
   int64_t first_wall_ns = 0;       // of any request; 0: none
   int64_t last_wall_ns = 0;
@@ -143,6 +145,9 @@ class Reader {
   virtual Status ForEachRequest(const RequestFilter& filter,
                                 const std::function<bool(const RequestRow&)>& visit) = 0;
   virtual Result<std::optional<RequestRow>> FindRequest(RequestId id) = 0;
+  // The calls that the request made to other servers, the longest waited for first. Empty where it
+  // made none.
+  virtual Result<std::vector<CallRow>> RequestCalls(RequestId id) = 0;
   virtual Result<std::vector<ProcessSummary>> Processes() = 0;
   virtual Result<std::vector<SiteSummary>> Sites() = 0;
   virtual Result<std::vector<RouteSummary>> Routes() = 0;

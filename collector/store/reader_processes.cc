@@ -150,7 +150,9 @@ SessionRow SessionOf(const Statement& row) {
   session.own_cpu_ns = row.Int(column++);
   session.own_peak_rss_bytes = row.Int(column++);
   session.upgraded = row.Int(column++);
-  session.other_route = row.Int(column);
+  session.other_route = row.Int(column++);
+  session.calls_seen = row.Int(column++);
+  session.calls_attributed = row.Int(column);
   return session;
 }
 
@@ -190,8 +192,8 @@ Result<std::vector<SessionRow>> LoadSessions(Database& database) {
   Status status = ForEachRow(
       database,
       "SELECT id, mode, command, start_wall_ns, end_wall_ns, requests_seen, rows_thinned,"
-      " samples_seen, samples_attributed, own_cpu_ns, own_peak_rss_bytes, upgraded,"
-      " other_route FROM session ORDER BY start_wall_ns, id",
+      " samples_seen, samples_attributed, own_cpu_ns, own_peak_rss_bytes, upgraded, other_route,"
+      " calls_seen, calls_attributed FROM session ORDER BY start_wall_ns, id",
       [&](const Statement& row) {
         sessions.push_back(SessionOf(row));
         return true;

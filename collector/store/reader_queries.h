@@ -20,6 +20,7 @@ namespace pinfo::sqlite {
 Status ForEachRequest(Database& database, const RequestFilter& filter,
                       const std::function<bool(const RequestRow&)>& visit);
 Result<std::optional<RequestRow>> FindRequest(Database& database, RequestId id);
+Result<std::vector<CallRow>> RequestCalls(Database& database, RequestId id);
 
 // reader_summaries.cc
 Result<std::vector<SiteSummary>> LoadSites(Database& database);

@@ -13,7 +13,7 @@ constexpr std::string_view kSelect =
     " r.status, protocol.text, r.outcome, r.start_wall_ns, r.queue_ns, r.first_byte_ns,"
     " r.latency_ns, r.on_cpu_ns, r.blocked_ns, r.runqueue_ns, r.waiting_ns, r.bytes_in, "
     "r.bytes_out,"
-    " r.samples, r.profiled, r.stats_file, r.weight, r.tls, r.ended_by"
+    " r.samples, r.profiled, r.stats_file, r.weight, r.tls, r.ended_by, r.calls, r.calls_ns"
     " FROM request r CROSS JOIN route ON route.id = r.route_id"
     " CROSS JOIN site ON site.id = route.site_id"
     " CROSS JOIN word method ON method.id = r.method_id"
@@ -58,7 +58,9 @@ RequestRow RowOf(const Statement& statement) {
   row.stats_file = statement.Text(column++);
   row.weight = statement.Real(column++);
   row.tls = statement.Int(column++) != 0;
-  row.ended_by = EndedByOf(statement.Int(column));
+  row.ended_by = EndedByOf(statement.Int(column++));
+  row.calls = statement.Int(column++);
+  row.calls_ns = statement.Int(column);
   return row;
 }
 
@@ -204,6 +206,25 @@ Result<std::optional<RequestRow>> FindRequest(Database& database, RequestId id) 
     return tl::unexpected(status.error());
   }
   return found;
+}
+
+Result<std::vector<CallRow>> RequestCalls(Database& database, RequestId id) {
+  std::vector<CallRow> calls;
+  const Status status = ForEachRow(
+      database,
+      "SELECT peer.text, c.calls, c.waited_ns FROM request_call c"
+      " JOIN word peer ON peer.id = c.peer_id WHERE c.request_id = ?"
+      " ORDER BY c.waited_ns DESC, peer.text",
+      [&calls](const Statement& row) {
+        calls.push_back(
+            {.peer = std::string(row.Text(0)), .calls = row.Int(1), .waited_ns = row.Int(2)});
+        return true;
+      },
+      id.value);
+  if (!status) {
+    return tl::unexpected(status.error());
+  }
+  return calls;
 }
 
 }  // namespace pinfo::sqlite

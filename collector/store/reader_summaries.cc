@@ -130,6 +130,8 @@ constexpr Figure kFigures[] = {
     {&Totals::last_wall_ns,
      "SELECT coalesce((SELECT max(start_wall_ns) FROM request),"
      " (SELECT max(minute) * 60000000000 FROM minute), 0)"},
+    {&Totals::calls, "SELECT coalesce(sum(calls_seen), 0) FROM session"},
+    {&Totals::calls_attributed, "SELECT coalesce(sum(calls_attributed), 0) FROM session"},
     {&Totals::own_cpu_ns, "SELECT coalesce(sum(own_cpu_ns), 0) FROM session"},
 };
 

@@ -36,12 +36,15 @@ struct StoredRequest {
   double weight = 1;
   int64_t tls = 0;
   int64_t ended_by = 0;
+  int64_t calls = 0;
+  int64_t calls_ns = 0;
 };
 
 inline constexpr const char* kRequestColumnNames =
     "id, process_id, pid, tid, route_id, method_id, protocol_id, target, status, outcome,"
     " start_wall_ns, latency_ns, queue_ns, first_byte_ns, on_cpu_ns, blocked_ns, runqueue_ns,"
-    " waiting_ns, bytes_in, bytes_out, samples, profiled, stats_file, weight, tls, ended_by";
+    " waiting_ns, bytes_in, bytes_out, samples, profiled, stats_file, weight, tls, ended_by,"
+    " calls, calls_ns";
 
 // The columns in the order of kRequestColumnNames.
 inline constexpr auto kRequestMembers = std::tuple(
@@ -52,7 +55,8 @@ inline constexpr auto kRequestMembers = std::tuple(
     &StoredRequest::on_cpu_ns, &StoredRequest::blocked_ns, &StoredRequest::runqueue_ns,
     &StoredRequest::waiting_ns, &StoredRequest::bytes_in, &StoredRequest::bytes_out,
     &StoredRequest::samples, &StoredRequest::profiled, &StoredRequest::stats_file,
-    &StoredRequest::weight, &StoredRequest::tls, &StoredRequest::ended_by);
+    &StoredRequest::weight, &StoredRequest::tls, &StoredRequest::ended_by,
+    &StoredRequest::calls, &StoredRequest::calls_ns);
 inline constexpr int kRequestColumns = std::tuple_size_v<decltype(kRequestMembers)>;
 
 // Calls visit(column) for each column of the row, const or not.

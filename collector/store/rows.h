@@ -144,11 +144,20 @@ struct RequestRow {
   std::optional<int64_t> waiting_ns;
   int64_t bytes_in = 0;
   int64_t bytes_out = 0;
+  int64_t calls = 0;     // that the server made to other servers while it served the request
+  int64_t calls_ns = 0;  // waited for their answers
   int64_t samples = 0;
   bool profiled = false;
   std::string stats_file;  // path; empty if none was written
   // How many requests of its kind this row stands for: 1, more where rows were thinned out.
   double weight = 1;
+};
+
+// The calls of one request to one peer.
+struct CallRow {
+  std::string peer;  // "10.0.0.7:5432", "unix:/run/redis.sock"
+  int64_t calls = 0;
+  int64_t waited_ns = 0;
 };
 
 // One frame of a stack as stored. Inlined functions are frames of their own.
@@ -217,6 +226,8 @@ struct SessionRow {
   int64_t rows_thinned = 0;  // requests counted whose row was not kept
   int64_t samples_seen = 0;
   int64_t samples_attributed = 0;
+  int64_t calls_seen = 0;  // to other servers
+  int64_t calls_attributed = 0;
   int64_t own_cpu_ns = 0;  // pinfo's own user and system time
   int64_t own_peak_rss_bytes = 0;
   int64_t upgraded = 0;     // connections that left HTTP: WebSocket, tunnels

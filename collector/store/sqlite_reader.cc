@@ -27,6 +27,9 @@ class SqliteReader : public Reader {
   Result<std::optional<RequestRow>> FindRequest(RequestId id) override {
     return sqlite::FindRequest(database_, id);
   }
+  Result<std::vector<CallRow>> RequestCalls(RequestId id) override {
+    return sqlite::RequestCalls(database_, id);
+  }
   Result<std::vector<ProcessSummary>> Processes() override {
     return sqlite::LoadProcesses(database_);
   }

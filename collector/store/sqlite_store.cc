@@ -72,6 +72,8 @@ constexpr const char* kAddSystem =
     " load15_milli, cpu_pressure_bp, memory_pressure_bp, io_pressure_bp)"
     " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18,"
     " ?19)";
+constexpr const char* kAddCall =
+    "INSERT INTO request_call(request_id, peer_id, calls, waited_ns) VALUES (?1, ?2, ?3, ?4)";
 constexpr const char* kAddSample =
     "INSERT INTO sample(wall_ns, process_id, tid, stack_id, request_id, route_id, kind, weight,"
     " duration_ns, stack_end) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
@@ -95,13 +97,13 @@ constexpr const char* kAddBucket =
 constexpr const char* kInsertSession =
     "INSERT INTO session(mode, command, start_wall_ns, end_wall_ns, requests_seen, rows_thinned,"
     " samples_seen, samples_attributed, own_cpu_ns, own_peak_rss_bytes, upgraded,"
-    " other_route)"
-    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) RETURNING id";
+    " other_route, calls_seen, calls_attributed)"
+    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14) RETURNING id";
 constexpr const char* kUpdateSession =
     "UPDATE session SET mode = ?1, command = ?2, start_wall_ns = ?3, end_wall_ns = ?4,"
     " requests_seen = ?5, rows_thinned = ?6, samples_seen = ?7, samples_attributed = ?8,"
-    " own_cpu_ns = ?9, own_peak_rss_bytes = ?10, upgraded = ?11, other_route = ?12"
-    " WHERE id = ?13 RETURNING id";
+    " own_cpu_ns = ?9, own_peak_rss_bytes = ?10, upgraded = ?11, other_route = ?12,"
+    " calls_seen = ?13, calls_attributed = ?14 WHERE id = ?15 RETURNING id";
 constexpr const char* kPutLoss =
     "INSERT INTO session_loss(session_id, kind, count) VALUES (?1, ?2, ?3)"
     " ON CONFLICT(session_id, kind) DO UPDATE SET count = excluded.count";
@@ -124,6 +126,7 @@ class SqliteStore : public Store {
   Status PutHost(const HostRow& row) override;
   Result<RequestIdRange> ReserveRequestIds(int64_t count) override;
   Status AddRequest(const RequestRow& row) override;
+  Status AddCalls(RequestId request, std::span<const CallRow> rows) override;
   Result<StackId> InternStack(std::span<const FrameRow> root_first) override;
   Status AddSample(const SampleRow& row) override;
   Status AddMinute(const MinuteRow& row) override;
@@ -175,6 +178,7 @@ class SqliteStore : public Store {
   Statement add_system_;
   Statement add_process_site_;
   Statement put_host_;
+  Statement add_call_;
   Statement add_sample_;
   Statement add_minute_;
   Statement add_bucket_;
@@ -204,6 +208,7 @@ Status SqliteStore::Prepare() {
                             {&add_system_, kAddSystem},
                             {&add_process_site_, kAddProcessSite},
                             {&put_host_, kPutHost},
+                            {&add_call_, kAddCall},
                             {&add_sample_, kAddSample},
                             {&add_minute_, kAddMinute},
                             {&add_bucket_, kAddBucket},
@@ -261,8 +266,8 @@ Result<ProcessId> SqliteStore::PutProcess(const ProcessRow& row) {
       return tl::unexpected(host.error());
     }
     if (row.id.value != 0 && row.start_ticks != 0) {
-      if (Status status = complete_process_.Run(row.id.value, row.start_ticks, row.pid.value,
-                                                row.boot_id);
+      if (Status status =
+              complete_process_.Run(row.id.value, row.start_ticks, row.pid.value, row.boot_id);
           !status) {
         return tl::unexpected(status.error());
       }
@@ -388,7 +393,24 @@ Status SqliteStore::WriteRequest(const RequestRow& row) {
   stored.weight = row.weight;
   stored.tls = row.tls ? 1 : 0;
   stored.ended_by = static_cast<int64_t>(row.ended_by);
+  stored.calls = row.calls;
+  stored.calls_ns = row.calls_ns;
   return blocks_.Add(stored);
+}
+
+Status SqliteStore::AddCalls(RequestId request, std::span<const CallRow> rows) {
+  return InBatch([&]() -> Status {
+    for (const CallRow& row : rows) {
+      const Result<int64_t> peer = words_.Intern(row.peer);
+      if (!peer) {
+        return tl::unexpected(peer.error());
+      }
+      if (Status status = add_call_.Run(request.value, *peer, row.calls, row.waited_ns); !status) {
+        return status;
+      }
+    }
+    return {};
+  });
 }
 
 Result<StackId> SqliteStore::InternStack(std::span<const FrameRow> root_first) {
@@ -453,7 +475,8 @@ Result<int64_t> SqliteStore::WriteSession(const SessionRow& row) {
     return statement.Query(row.mode, row.command, row.start_wall_ns, row.end_wall_ns,
                            row.requests_seen, row.rows_thinned, row.samples_seen,
                            row.samples_attributed, row.own_cpu_ns, row.own_peak_rss_bytes,
-                           row.upgraded, row.other_route, key...);
+                           row.upgraded, row.other_route, row.calls_seen, row.calls_attributed,
+                           key...);
   };
   const Result<std::optional<int64_t>> id =
       row.id == 0 ? run(insert_session_) : run(update_session_, row.id);

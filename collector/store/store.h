@@ -46,6 +46,8 @@ class Store {
   // Ids nobody else will use. Opens its own transaction: REQUIRES no batch is open.
   virtual Result<RequestIdRange> ReserveRequestIds(int64_t count) = 0;
   virtual Status AddRequest(const RequestRow& row) = 0;  // row.id from a reserved range
+  // What a request called, a row a peer. After the request's own row.
+  virtual Status AddCalls(RequestId request, std::span<const CallRow> rows) = 0;
   // The stack's id in the trie, outermost frame first. Equal stacks have equal ids.
   virtual Result<StackId> InternStack(std::span<const FrameRow> root_first) = 0;
   virtual Status AddSample(const SampleRow& row) = 0;

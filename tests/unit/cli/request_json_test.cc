@@ -29,19 +29,22 @@ TEST(RequestJson, WhatIsKnown) {
   row.waiting_ns = 2;
   row.bytes_in = 80;
   row.bytes_out = 4000;
+  row.calls = 6;
+  row.calls_ns = 8;
   row.samples = 5;
   row.profiled = true;
   row.stats_file = "/dump/x.stats";
   row.ended_by = EndedBy::kFraming;
-  EXPECT_EQ(JsonLine(RequestJson(row)),
-            R"({"id":7,"pid":10,"tid":11,"site":"shop.example","method":"GET",)"
-            R"("target":"/list?page=2","route":"/list","status":200,"protocol":"HTTP/1.1",)"
-            R"("tls":true,)"
-            R"("outcome":"complete","ended_by":"framing","start":"2026-01-31T08:05:00.250123Z","queue_ns":1,)"
-            R"("first_byte_ns":2,"latency_ns":10,"on_cpu_ns":3,"blocked_ns":4,"runqueue_ns":1,)"
-            R"("waiting_ns":2,"bytes_in":80,"bytes_out":4000,"samples":5,"profiled":true,)"
-            R"("stats_file":"/dump/x.stats"})"
-            "\n");
+  EXPECT_EQ(
+      JsonLine(RequestJson(row)),
+      R"({"id":7,"pid":10,"tid":11,"site":"shop.example","method":"GET",)"
+      R"("target":"/list?page=2","route":"/list","status":200,"protocol":"HTTP/1.1",)"
+      R"("tls":true,)"
+      R"("outcome":"complete","ended_by":"framing","start":"2026-01-31T08:05:00.250123Z","queue_ns":1,)"
+      R"("first_byte_ns":2,"latency_ns":10,"on_cpu_ns":3,"blocked_ns":4,"runqueue_ns":1,)"
+      R"("waiting_ns":2,"bytes_in":80,"bytes_out":4000,"calls":6,"calls_ns":8,"samples":5,"profiled":true,)"
+      R"("stats_file":"/dump/x.stats"})"
+      "\n");
 }
 
 TEST(RequestJson, WhatIsNotKnownIsNull) {

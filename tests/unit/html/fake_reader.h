@@ -31,6 +31,7 @@ class FakeReader : public Reader {
   Status ForEachRequest(const RequestFilter& filter,
                         const std::function<bool(const RequestRow&)>& visit) override;
   Result<std::optional<RequestRow>> FindRequest(RequestId id) override;
+  Result<std::vector<CallRow>> RequestCalls(RequestId) override { return std::vector<CallRow>(); }
   Result<std::vector<ProcessSummary>> Processes() override { return processes; }
   Result<std::vector<SiteSummary>> Sites() override { return std::vector<SiteSummary>(); }
   Result<std::vector<RouteSummary>> Routes() override { return routes; }

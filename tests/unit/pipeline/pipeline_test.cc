@@ -97,6 +97,36 @@ TEST(PipelineTest, RequestsTheirTimesAndTheirSamplesAreStored) {
   EXPECT_EQ(counted, 2);
 }
 
+TEST(PipelineTest, CallsToOtherServersAreKeptWithTheirRequest) {
+  pinfo_call call{};
+  call.connection = 5;
+  call.turn = 1;
+  call.first_ns = 1'200;
+  call.last_ns = 1'700;
+  call.waited_ns = 500;
+  call.calls = 2;
+  call.transport = PINFO_TRANSPORT_UNIX;
+  call.path_bytes = 4;
+  pinfo_call other = call;
+  other.first_ns = 2'100;
+  other.last_ns = 2'200;
+  std::vector<RecordWords> records = TwoRequests();
+  records.push_back(MakeRecord(call, PINFO_RECORD_CALL, 1'700, 1, 1, "/run"));
+  records.push_back(MakeRecord(other, PINFO_RECORD_CALL, 2'200, 1, 1, "/run"));
+  ScriptedSource source(std::move(records));
+  RememberingStore store;
+  const std::atomic<bool> stop = false;
+  const auto summary = RunPipeline(Replayed(), source, store, nullptr, stop);
+  ASSERT_EQ(store.requests.size(), 2U);
+  EXPECT_EQ(store.requests[0].calls, 2);
+  EXPECT_EQ(store.requests[0].calls_ns, 500);
+  EXPECT_EQ(store.requests[1].calls, 0);
+  ASSERT_EQ(store.calls.size(), 1U);
+  EXPECT_EQ(store.calls[0].peer, "unix:/run");
+  EXPECT_EQ(summary.session.calls_seen, 4);
+  EXPECT_EQ(summary.session.calls_attributed, 2);
+}
+
 TEST(PipelineTest, ADatabaseThatStaysLockedIsTold) {
   ScriptedSource source(TwoRequests());
   RememberingStore store;

@@ -53,6 +53,10 @@ class RememberingStore : public Store {
     requests.push_back(row);
     return {};
   }
+  Status AddCalls(RequestId, std::span<const CallRow> rows) override {
+    calls.insert(calls.end(), rows.begin(), rows.end());
+    return {};
+  }
   Result<StackId> InternStack(std::span<const FrameRow>) override { return StackId{1}; }
   Status AddSample(const SampleRow& row) override {
     samples.push_back(row);
@@ -83,6 +87,7 @@ class RememberingStore : public Store {
   std::vector<SystemRow> systems;
   std::vector<ProcessSiteRow> process_sites;
   std::vector<HostRow> hosts;
+  std::vector<CallRow> calls;
   std::vector<SampleRow> samples;
   std::vector<MinuteRow> minutes;
   SessionRow session;

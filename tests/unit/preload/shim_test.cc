@@ -82,6 +82,9 @@ class KeepingSink : public RecordSink {
       case PINFO_RECORD_LOSS:
         losses[record->as<pinfo_loss>().kind] += record->as<pinfo_loss>().count;
         break;
+      case PINFO_RECORD_CALL:
+        calls.push_back(record->as<pinfo_call>());
+        break;
       case PINFO_RECORD_SYSTEM:  // from whoever reads the ring
         break;
       case PINFO_RECORD_STATUS:
@@ -92,6 +95,7 @@ class KeepingSink : public RecordSink {
   std::vector<Kept<pinfo_received>> received;
   std::vector<Kept<pinfo_response>> responses;
   std::vector<pinfo_close> closes;
+  std::vector<pinfo_call> calls;
   std::vector<Kept<pinfo_sample>> samples;
   std::vector<Kept<pinfo_mapping>> mappings;
   std::vector<Kept<pinfo_process>> processes;

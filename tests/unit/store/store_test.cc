@@ -27,6 +27,8 @@ TEST_F(StoreTest, EveryFieldOfARequestComesBack) {
   in.profiled = true;
   in.stats_file = "/dump/x.stats";
   in.weight = 12.5;
+  in.calls = 4;
+  in.calls_ns = 900;
   const std::unique_ptr<Store> store = OpenStore();
   AddRequests(*store, {in});
 
@@ -58,6 +60,35 @@ TEST_F(StoreTest, EveryFieldOfARequestComesBack) {
   EXPECT_TRUE(out.profiled);
   EXPECT_EQ(out.stats_file, in.stats_file);
   EXPECT_EQ(out.weight, in.weight);
+  EXPECT_EQ(out.calls, in.calls);
+  EXPECT_EQ(out.calls_ns, in.calls_ns);
+}
+
+TEST_F(StoreTest, CallsOfARequestComeBackAndGoWithIt) {
+  const std::unique_ptr<Store> store = OpenStore();
+  AddRequests(*store, {MakeRequest(1), MakeRequest(2)});
+  ASSERT_EQ(MessageOf(store->Begin()), "");
+  const std::vector<CallRow> calls = {
+      {.peer = "10.0.0.7:5432", .calls = 3, .waited_ns = 100},
+      {.peer = "unix:/run/redis.sock", .calls = 1, .waited_ns = 700}};
+  ASSERT_EQ(MessageOf(store->AddCalls(RequestId{1}, calls)), "");
+  ASSERT_EQ(MessageOf(store->Commit()), "");
+  {
+    const Result<std::unique_ptr<Reader>> reader = OpenSqliteReader(path_);
+    ASSERT_EQ(MessageOf(reader), "");
+    const Result<std::vector<CallRow>> found = (*reader)->RequestCalls(RequestId{1});
+    ASSERT_EQ(MessageOf(found), "");
+    ASSERT_THAT(*found, SizeIs(2));
+    EXPECT_EQ((*found)[0].peer, "unix:/run/redis.sock");
+    EXPECT_EQ((*found)[1].calls, 3);
+    EXPECT_EQ((*found)[1].waited_ns, 100);
+    EXPECT_THAT((*reader)->RequestCalls(RequestId{2}).value(), SizeIs(0));
+  }
+  // Older than a second at the end of all time: both requests go, and what belongs to them.
+  ASSERT_TRUE(store->Retain(kEpoch + 1'000'000 * kSecond, kSecond, int64_t{1} << 30).has_value());
+  const Result<std::unique_ptr<Reader>> reader = OpenSqliteReader(path_);
+  ASSERT_EQ(MessageOf(reader), "");
+  EXPECT_THAT((*reader)->RequestCalls(RequestId{1}).value(), SizeIs(0));
 }
 
 TEST_F(StoreTest, AnUnfinishedBatchIsNotThere) {
