@@ -142,9 +142,7 @@ void Pipeline::OnSample(const RecordView& record) {
   if (raw.kind != PINFO_SAMPLE_BLOCKED) {
     ++summary_.session.samples_seen;
   }
-  if (sample.stack->end != StackEnd::kComplete) {
-    ++summary_.samples_incomplete;
-  }
+  summary_.samples_incomplete.Add(sample.stack->end);
   if (raw.connection == 0) {
     samples_.AddLoose(std::move(sample));
   } else {

@@ -46,7 +46,7 @@ struct PipelineSummary {
   SessionRow session;
   int64_t profiled = 0;
   int64_t exact = 0;  // of them, with exact counts
-  int64_t samples_incomplete = 0;
+  StackEndCounts samples_incomplete;
   int64_t rows_not_stored = 0;     // requests the database refused for too long, or at the end
   std::vector<std::string> notes;  // sentences on what could not be seen, each once
   std::string stats_file_error;    // the first stats file that could not be written, and why

@@ -104,7 +104,7 @@ struct Totals {
   int64_t request_rows = 0;
   int64_t samples = 0;
   int64_t samples_attributed = 0;
-  int64_t samples_incomplete = 0;  // stacks that did not reach their thread's start
+  StackEndCounts samples_incomplete;  // stacks that did not reach their thread's start
   int64_t first_wall_ns = 0;       // of any request; 0: none
   int64_t last_wall_ns = 0;
   int64_t own_cpu_ns = 0;  // of pinfo, over all sessions

@@ -218,7 +218,9 @@ def deep_recursion(context):
     names = {row["function"] for row in rows}
     check(any(name.startswith("recurse") for name in names), f"functions: {sorted(names)[:30]}")
     totals = context.totals()
-    check(totals["samples_incomplete"] >= 30, f"stacks that are not whole: {totals}")
+    check(totals["samples_too_deep"] >= 30, f"stacks that are cut: {totals}")
+    check_equal(totals["samples_truncated"] + totals["samples_broken"] + totals["samples_too_deep"]
+                + totals["samples_without_stack"], totals["samples_incomplete"], "ways to end")
 
 
 if __name__ == "__main__":
