@@ -21,7 +21,9 @@ struct blocked_sample {
   struct pinfo_sample sample;
   pinfo_u8 stack[BLOCKED_STACK_MAX];
   struct pinfo_python_frame room_for_frames[PINFO_PYTHON_FRAMES_MAX]; /* they follow the stack */
-  struct python_window window; /* no part of the record */
+  pinfo_u64 room_for_kernel[PINFO_KERNEL_FRAMES_MAX];                 /* and these the frames */
+  struct python_window window; /* this and the next: no part of the record */
+  struct kernel_stack kernel;
 };
 
 /* Threads blocked at one time whose stacks are kept. */
@@ -59,7 +61,7 @@ struct {
   __type(value, struct blocked_budget);
 } blocked_budgets SEC(".maps");
 
-/* The three below are functions of their own to the verifier; see add_python_frames. */
+/* Those below are functions of their own to the verifier; see add_python_frames. */
 __attribute__((noinline)) int copy_blocked_stack(pinfo_u32 slot) {
   struct task_struct *task = bpf_get_current_task_btf();
   const struct pt_regs *regs = (const struct pt_regs *)bpf_task_pt_regs(task);
@@ -105,8 +107,22 @@ __attribute__((noinline)) int add_blocked_python(pinfo_u32 slot) {
                             &blocked->sample.flags);
 }
 
-/* The running thread, which handles a turn, blocks. */
-static __always_inline void capture_blocked(struct thread_state *thread) {
+__attribute__((noinline)) int add_blocked_kernel(pinfo_u32 slot) {
+  struct blocked_sample *blocked = bpf_map_lookup_elem(&blocked_samples, &slot);
+  pinfo_u32 at;
+
+  if (!blocked)
+    return 0;
+  at = blocked->sample.stack_bytes +
+       blocked->sample.python_frames * sizeof(struct pinfo_python_frame);
+  if (at > BLOCKED_STACK_MAX + PINFO_PYTHON_FRAMES_MAX * sizeof(struct pinfo_python_frame))
+    return 0;
+  append_kernel_stack(blocked->stack + at, &blocked->kernel, blocked->sample.kernel_frames);
+  return 0;
+}
+
+/* The running thread, which handles a turn, blocks. context: the program's. */
+static __always_inline void capture_blocked(void *context, struct thread_state *thread) {
   const pinfo_u64 pid_tgid = bpf_get_current_pid_tgid();
   struct blocked_sample *blocked;
   struct pinfo_sample *sample;
@@ -125,6 +141,11 @@ static __always_inline void capture_blocked(struct thread_state *thread) {
   sample->python_frames = 0;
   if (knob_python)
     sample->python_frames = add_blocked_python(slot) & (2 * PINFO_PYTHON_FRAMES_MAX - 1);
+  sample->kernel_frames = 0;
+  if (knob_kernel_stacks) {
+    sample->kernel_frames = read_kernel_stack(context, &blocked->kernel);
+    add_blocked_kernel(slot);
+  }
   sample->connection = thread->connection;
   sample->turn = thread->turn;
   sample->weight = 1;
@@ -175,7 +196,8 @@ static __always_inline void send_blocked(struct thread_state *thread, pinfo_u64 
   if (blocked && worth_a_sample(blocked_ns, now)) {
     sample = &blocked->sample;
     size = sizeof(*sample) + sample->stack_bytes +
-           sample->python_frames * sizeof(struct pinfo_python_frame);
+           sample->python_frames * sizeof(struct pinfo_python_frame) +
+           sample->kernel_frames * sizeof(pinfo_u64);
     sample->header.size = size;
     sample->header.time_ns = now;
     sample->duration_ns = blocked_ns;

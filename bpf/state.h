@@ -20,6 +20,7 @@ const volatile bool knob_follow_children = true; /* processes that a followed on
 const volatile __u32 knob_stack_bytes = 32768;  /* at most PINFO_STACK_MAX */
 const volatile __u64 knob_sample_period_ns = 0; /* what one on-CPU sample stands for */
 const volatile bool knob_python = true;         /* false where the verifier refuses the walk */
+const volatile bool knob_kernel_stacks = false; /* the kernel's part of a stack, too */
 const volatile bool knob_tls = true;            /* plaintext of TLS connections */
 const volatile __u64 knob_off_cpu_min_ns = 0;   /* stacks of waits at least this long; 0: none */
 

@@ -100,8 +100,9 @@ static void sample_running(struct pinfo_thread* thread, const siginfo_t* info,
   memset(&sample, 0, sizeof(sample));
   pinfo_registers_of(context, sample.registers);
   sample.kind = PINFO_SAMPLE_ON_CPU;
-  sample.weight = 1 + (info->si_overrun > 0 ? (pinfo_u32)info->si_overrun : 0);
-  sample.duration_ns = (pinfo_u64)sample.weight * (1000000000u / pinfo_process.hz);
+  const pinfo_u32 periods = 1 + (info->si_overrun > 0 ? (pinfo_u32)info->si_overrun : 0);
+  sample.weight = periods < 0xffff ? (pinfo_u16)periods : 0xffff;
+  sample.duration_ns = (pinfo_u64)periods * (1000000000u / pinfo_process.hz);
   /* Before the sample: it may be the first in a library that has just been loaded. */
   pinfo_describe_refresh(pinfo_now());
   emit_sample(thread, &sample);

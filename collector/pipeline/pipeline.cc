@@ -66,7 +66,7 @@ class Pipeline {
         processes_(modules_, source.origin(), source.mode()),
         writer_(store, processes_),
         accumulated_(options.dump_dir),
-        stacks_(options.native_python),
+        stacks_(options.native_python, options.live),
         assembler_({.turns = options.turns},
                    [this](ServedRequest request) { OnServed(std::move(request)); }),
         routes_(options.max_routes, kMaxSites, options.route_patterns),

@@ -120,6 +120,7 @@ LoadAttempt TryLoad(const BpfOptions& options, bool socket_strategy, const Featu
   skeleton->rodata->knob_follow_children = options.follow_children;
   skeleton->rodata->knob_stack_bytes = options.stack_bytes;
   skeleton->rodata->knob_python = features.python;
+  skeleton->rodata->knob_kernel_stacks = options.kernel_stacks;
   skeleton->rodata->knob_tls = features.tls;
   skeleton->rodata->knob_off_cpu_min_ns =
       features.off_cpu ? static_cast<uint64_t>(options.off_cpu_min_ns) : 0;

@@ -26,6 +26,7 @@ struct BpfOptions {
   size_t sample_ring_bytes = 8 << 20;
   uint32_t stack_bytes = 32768;  // of user stack copied at most
   bool tls = true;               // probe TLS libraries
+  bool kernel_stacks = false;    // samples carry the kernel's part of the stack, too
   // Stacks of waits that last at least this long; 0: none.
   int64_t off_cpu_min_ns = 100'000;
 };

@@ -223,5 +223,27 @@ def deep_recursion(context):
                 + totals["samples_without_stack"], totals["samples_incomplete"], "ways to end")
 
 
+@scenario(modes=("ebpf",))
+def kernel_stacks(context):
+    """The kernel's part of a stack where it was asked for, marked, and in no other capture."""
+    observed = context.observe(running.ThreadedServer, "--hz", "499", "--kernel-stacks")
+    port = observed.server.port
+    for i in range(10):
+        traffic.send(port, "GET", f"/sleep?ms=30&n={i}")
+        traffic.send(port, "GET", f"/burn?ms=30&n={i}")
+    observed.finish()
+    waits = context.json_lines("stats", "--route", "/sleep")
+    kernel = {row["function"]: row for row in waits if row["function"].endswith("_[k]")}
+    check(any("nanosleep" in name for name in kernel), f"the kernel's functions: {sorted(kernel)}")
+    check(not any(name.startswith("bpf_") for name in kernel),
+          f"what took the samples is left out: {sorted(kernel)}")
+    check({row["module"] for row in kernel.values()} == {"[kernel]"}, f"modules: {kernel}")
+    slept = sum(row["self_ns"] for row in kernel.values())
+    check(slept >= 0.9 * 10 * 30_000_000, f"{slept} ns asleep in the kernel's functions: {kernel}")
+    shown = context.json_lines("requests", "--limit", "1", "--route", "/sleep")[0]
+    verdict = context.json_lines("show", shown["id"])[0]["verdict"]
+    check("_[k]" not in verdict, f"a wait is the application's call: {verdict}")
+
+
 if __name__ == "__main__":
     harness.main()
