@@ -8,6 +8,8 @@
 #include "thread.h"
 
 #define STACK_STEP 1024
+/* Copied of a stack whose end is not known (a coroutine's): most of it may be nobody's. */
+#define UNKNOWN_STACK_MAX 32768
 
 /* The kernel's part of a stack, before it is known where in the record it goes. */
 struct kernel_stack {
@@ -71,6 +73,8 @@ static __always_inline struct stack_extent stack_in_use(struct task_struct *task
     used = thread_pointer - sp;
   else {
     extent.known = false;
+    if (extent.bytes > UNKNOWN_STACK_MAX)
+      extent.bytes = UNKNOWN_STACK_MAX;
     return extent;
   }
   if (used > limit)

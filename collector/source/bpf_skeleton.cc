@@ -154,9 +154,11 @@ LoadAttempt TryLoad(const BpfOptions& options, bool socket_strategy, const Featu
     attempt.error = fmt::format("{} ({})", strerror(-error), LastLogLines(log));
     return attempt;
   }
-  const int free_slots = bpf_map__fd(skeleton->maps.free_blocked_slots);
-  for (uint32_t slot = 0; slot < bpf_map__max_entries(skeleton->maps.blocked_samples); ++slot) {
-    bpf_map_update_elem(free_slots, nullptr, &slot, BPF_ANY);
+  for (const bpf_map* free_slots : {skeleton->maps.free_blocked_slots,
+                              skeleton->maps.free_deep_blocked_slots}) {
+    for (uint32_t slot = 0; slot < bpf_map__max_entries(free_slots); ++slot) {
+      bpf_map_update_elem(bpf_map__fd(free_slots), nullptr, &slot, BPF_ANY);
+    }
   }
   attempt.skeleton = std::move(skeleton);
   return attempt;

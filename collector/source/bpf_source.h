@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "bpf/wire.h"
 #include "collector/base/ids.h"
 #include "collector/base/result.h"
 #include "collector/source/source.h"
@@ -24,9 +25,9 @@ struct BpfOptions {
   int hz = 99;                   // stack samples a second and CPU; 0: none
   size_t ring_bytes = 32 << 20;  // a power of two
   size_t sample_ring_bytes = 8 << 20;
-  uint32_t stack_bytes = 32768;  // of user stack copied at most
-  bool tls = true;               // probe TLS libraries
-  bool kernel_stacks = false;    // samples carry the kernel's part of the stack, too
+  uint32_t stack_bytes = PINFO_STACK_MAX;  // of user stack copied at most
+  bool tls = true;                         // probe TLS libraries
+  bool kernel_stacks = false;              // samples carry the kernel's part of the stack, too
   // Stacks of waits that last at least this long; 0: none.
   int64_t off_cpu_min_ns = 100'000;
 };

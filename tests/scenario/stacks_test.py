@@ -223,6 +223,25 @@ def deep_recursion(context):
                 + totals["samples_without_stack"], totals["samples_incomplete"], "ways to end")
 
 
+@scenario()
+def deep_stacks(context):
+    """55 KB of stack are whole, at work and waiting; of 80 KB the innermost part is kept and said to
+    be truncated."""
+    observed = context.observe(running.ThreadedServer, "--hz", "499")
+    for frames in (55, 80):
+        for i in range(8):
+            traffic.send(observed.server.port, "GET", f"/wide?frames={frames}&ms=20&n={i}")
+    observed.finish()
+    functions = {row["function"] for row in context.json_lines("stats", "--route", "/wide")}
+    for name in ("burn_alpha", "wait_for_timer", "descend"):
+        check(any(each.startswith(name) for each in functions), f"{name} in {sorted(functions)}")
+    for row in context.requests():
+        shown = context.json_lines("show", row["id"])[0]
+        check(shown["samples"] > 1, f"stacks at work and waiting: {shown}")
+        check((shown["samples_truncated"] > 1) == ("frames=80" in row["target"]),
+              f"truncated where they are too large, whole else: {shown}")
+
+
 @scenario(modes=("ebpf",))
 def kernel_stacks(context):
     """The kernel's part of a stack where it was asked for, marked, and in no other capture."""
