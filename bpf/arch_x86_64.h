@@ -60,6 +60,7 @@ struct user_probe_context {
 #define ARCH_FUNCTION_ARG4(regs) ((unsigned long)(regs)->cx)
 #define ARCH_FUNCTION_ARG5(regs) ((unsigned long)(regs)->r8)
 #define ARCH_ARG4(regs) ((unsigned long)(regs)->r10)
+#define ARCH_STACK_POINTER(regs) ((unsigned long)(regs)->sp)
 #define ARCH_IN_SYSCALL(regs) ((long)(regs)->orig_ax != -1)
 
 /* Kernel addresses have the sign bit set. */

@@ -164,7 +164,7 @@ int BPF_PROG(sched_switch, bool preempt, struct task_struct *prev, struct task_s
     if (blocks) {
       segment_blocks(thread, current_registers());
       if (knob_off_cpu_min_ns && wait_is_the_turns(thread))
-        capture_blocked(thread);
+        capture_blocked(ctx, thread);
     }
   }
   thread = known_thread(next);
@@ -332,7 +332,7 @@ int sample(struct perf_event_context *context) {
   now = bpf_ktime_get_ns();
   thread_flush(thread);
   in_kernel = ARCH_IS_KERNEL_IP(context->ip);
-  send_sample(thread, current_registers(), in_kernel, now, PINFO_SAMPLE_ON_CPU,
+  send_sample(context, thread, current_registers(), in_kernel, now, PINFO_SAMPLE_ON_CPU,
               knob_sample_period_ns);
   return 0;
 }

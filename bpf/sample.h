@@ -8,6 +8,30 @@
 #include "thread.h"
 
 #define STACK_STEP 1024
+/* Copied of a stack whose end is not known (a coroutine's): most of it may be nobody's. */
+#define UNKNOWN_STACK_MAX 32768
+
+/* The kernel's part of a stack, before it is known where in the record it goes. */
+struct kernel_stack {
+  pinfo_u64 addresses[PINFO_KERNEL_FRAMES_MAX];
+};
+
+/* context: the program's. Returns the number of addresses. */
+static __always_inline pinfo_u32 read_kernel_stack(void *context, struct kernel_stack *kernel) {
+  const long bytes = bpf_get_stack(context, kernel->addresses, sizeof(kernel->addresses), 0);
+
+  return bytes > 0 ? (pinfo_u32)bytes / sizeof(pinfo_u64) : 0;
+}
+
+/* to: a place with room for all. */
+static __always_inline void append_kernel_stack(pinfo_u8 *to, const struct kernel_stack *kernel,
+                                                pinfo_u32 count) {
+  for (pinfo_u32 i = 0; i < PINFO_KERNEL_FRAMES_MAX; i++) {
+    if (i >= count)
+      break;
+    *(pinfo_u64 *)(to + i * sizeof(pinfo_u64)) = kernel->addresses[i];
+  }
+}
 
 /* A record is put together here because its size is known only when its stack has been read. One
  * per CPU (key) is enough: the sampling program runs in the timer interrupt and is not nested. A
@@ -16,7 +40,9 @@ struct sample_buffer {
   struct pinfo_sample sample;
   pinfo_u8 stack[PINFO_STACK_MAX];
   struct pinfo_python_frame room_for_frames[PINFO_PYTHON_FRAMES_MAX]; /* they follow the stack */
-  struct python_window window; /* no part of the record */
+  pinfo_u64 room_for_kernel[PINFO_KERNEL_FRAMES_MAX];                 /* and these the frames */
+  struct python_window window; /* this and the next: no part of the record */
+  struct kernel_stack kernel;
 };
 
 struct {
@@ -47,6 +73,8 @@ static __always_inline struct stack_extent stack_in_use(struct task_struct *task
     used = thread_pointer - sp;
   else {
     extent.known = false;
+    if (extent.bytes > UNKNOWN_STACK_MAX)
+      extent.bytes = UNKNOWN_STACK_MAX;
     return extent;
   }
   if (used > limit)
@@ -99,7 +127,23 @@ __attribute__((noinline)) int add_python_frames(pinfo_u32 cpu) {
                             &buffer->sample.flags);
 }
 
-static __always_inline void send_sample(struct thread_state *thread, const struct pt_regs *regs,
+/* The same with the kernel's part of the stack, behind the Python frames. */
+__attribute__((noinline)) int add_kernel_frames(pinfo_u32 cpu) {
+  struct sample_buffer *buffer = bpf_map_lookup_elem(&sample_scratch, &cpu);
+  pinfo_u32 at;
+
+  if (!buffer)
+    return 0;
+  at = buffer->sample.stack_bytes +
+       buffer->sample.python_frames * sizeof(struct pinfo_python_frame);
+  if (at > PINFO_STACK_MAX + PINFO_PYTHON_FRAMES_MAX * sizeof(struct pinfo_python_frame))
+    return 0;
+  append_kernel_stack(buffer->stack + at, &buffer->kernel, buffer->sample.kernel_frames);
+  return 0;
+}
+
+static __always_inline void send_sample(void *context, struct thread_state *thread,
+                                        const struct pt_regs *regs,
                                         bool in_kernel, pinfo_u64 now, pinfo_u8 kind,
                                         pinfo_u64 duration_ns) {
   struct task_struct *task = bpf_get_current_task_btf();
@@ -132,8 +176,14 @@ static __always_inline void send_sample(struct thread_state *thread, const struc
   sample->python_frames = 0;
   if (knob_python)
     sample->python_frames = add_python_frames(cpu) & (2 * PINFO_PYTHON_FRAMES_MAX - 1);
+  sample->kernel_frames = 0;
+  if (knob_kernel_stacks && in_kernel) {
+    sample->kernel_frames = read_kernel_stack(context, &buffer->kernel);
+    add_kernel_frames(cpu);
+  }
   size = sizeof(*sample) + sample->stack_bytes +
-         sample->python_frames * sizeof(struct pinfo_python_frame);
+         sample->python_frames * sizeof(struct pinfo_python_frame) +
+         sample->kernel_frames * sizeof(pinfo_u64);
   fill_header(&sample->header, PINFO_RECORD_SAMPLE, size, now);
   if (size > __builtin_offsetof(struct sample_buffer, window))
     return;

@@ -17,9 +17,10 @@
 /* Set by the loader before the programs are loaded. */
 const volatile __u32 knob_own_pid = 0;      /* pinfo itself: never followed */
 const volatile bool knob_follow_children = true; /* processes that a followed one forks */
-const volatile __u32 knob_stack_bytes = 32768;  /* at most PINFO_STACK_MAX */
+const volatile __u32 knob_stack_bytes = PINFO_STACK_MAX; /* at most that */
 const volatile __u64 knob_sample_period_ns = 0; /* what one on-CPU sample stands for */
 const volatile bool knob_python = true;         /* false where the verifier refuses the walk */
+const volatile bool knob_kernel_stacks = false; /* the kernel's part of a stack, too */
 const volatile bool knob_tls = true;            /* plaintext of TLS connections */
 const volatile __u64 knob_off_cpu_min_ns = 0;   /* stacks of waits at least this long; 0: none */
 
@@ -159,7 +160,7 @@ struct thread_state {
   struct pinfo_thread_time loose_spent;
   pinfo_u64 offer;       /* connection of the thread that woke it; written by that one */
   pinfo_u32 offer_turn;
-  pinfo_u32 blocked_slot; /* 1 + index into blocked_samples; 0: none */
+  pinfo_u32 blocked_slot; /* 1 + index into blocked_samples, behind these deep ones; 0: none */
   pinfo_u64 blocked_ip;  /* where it blocked last */
   pinfo_u64 blocked_sp;
   pinfo_u64 adopted_ip;  /* where it waited for work when it was given the turn */

@@ -38,6 +38,8 @@ typedef unsigned long long pinfo_u64;
 #define PINFO_STACK_MAX 65536
 /* Python frames that a sample carries at most, the innermost ones. */
 #define PINFO_PYTHON_FRAMES_MAX 256
+/* Kernel addresses that a sample carries at most, the innermost ones. */
+#define PINFO_KERNEL_FRAMES_MAX 64
 /* Longest path or command line a record carries; longer ones are cut at the end. */
 #define PINFO_TEXT_MAX 4096
 
@@ -233,7 +235,8 @@ enum pinfo_sample_kind {
 #define PINFO_SAMPLE_PYTHON_CUT 8u /* more Python frames lie outside of those carried */
 
 /* Registers, the used part of the user stack from the stack pointer upwards, and behind it (so not
- * aligned) the thread's Python frames, innermost first. */
+ * aligned) the thread's Python frames and then, where they were asked for, 8 bytes each the
+ * addresses of the kernel's part of the stack; both innermost first. */
 struct pinfo_sample {
   struct pinfo_header header;
   pinfo_u64 connection; /* whose turn the thread handles; 0 if none */
@@ -241,7 +244,8 @@ struct pinfo_sample {
   pinfo_u64 registers[PINFO_REGISTER_COUNT];
   pinfo_u32 turn;
   pinfo_u32 stack_bytes; /* payload bytes */
-  pinfo_u32 weight;      /* periods this sample stands for: 1, plus timer overruns */
+  pinfo_u16 weight;      /* periods this sample stands for: 1, plus timer overruns */
+  pinfo_u16 kernel_frames; /* at most PINFO_KERNEL_FRAMES_MAX */
   pinfo_u8 kind;         /* enum pinfo_sample_kind */
   pinfo_u8 flags;
   pinfo_u16 python_frames; /* at most PINFO_PYTHON_FRAMES_MAX */

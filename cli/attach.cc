@@ -30,6 +30,7 @@ struct AttachOptions {
   size_t ring_mb = 16;
   bool no_children = false;
   bool no_tls = false;
+  bool kernel_stacks = false;
 };
 
 BpfOptions ToBpfOptions(const AttachOptions& options, int64_t off_cpu_min_ns) {
@@ -41,6 +42,7 @@ BpfOptions ToBpfOptions(const AttachOptions& options, int64_t off_cpu_min_ns) {
   bpf.hz = options.hz;
   bpf.follow_children = !options.no_children;
   bpf.tls = !options.no_tls;
+  bpf.kernel_stacks = options.kernel_stacks;
   bpf.ring_bytes = options.ring_mb << 20;
   bpf.later.ports = options.selection.ports;
   bpf.later.names = options.selection.comms;
@@ -168,6 +170,8 @@ void RegisterAttach(CLI::App& app, const GlobalOptions& global) {
       ->capture_default_str();
   command->add_flag("--no-children", options->no_children,
                     "Leave out processes that the chosen ones have started or will start");
+  command->add_flag("--kernel-stacks", options->kernel_stacks,
+                    "The kernel's part of a stack, too: functions with the mark _[k]");
   command->add_flag("--no-tls", options->no_tls,
                     "Put no probes on TLS libraries: requests over TLS are then turns of encrypted "
                     "bytes");

@@ -80,8 +80,8 @@ void PrintSummary(const PipelineSummary& summary, const GlobalOptions& global) {
     }
     Tell("; {}, {} in requests", Count(session.samples_seen, "stack sample"),
          session.samples_attributed);
-    if (summary.samples_incomplete != 0) {
-      Tell(", {} not whole", summary.samples_incomplete);
+    if (const StackEndCounts& ends = summary.samples_incomplete; ends.Incomplete() != 0) {
+      Tell(", {} not whole ({})", ends.Incomplete(), DescribeStackEnds(ends));
     }
     if (session.calls_seen != 0) {
       Tell("; {} to other servers, {} in requests", Count(session.calls_seen, "call"),

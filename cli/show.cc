@@ -163,8 +163,10 @@ Table Details(const Shown& shown) {
   AddTimes(row, table);
   table.AddRow({"received", FormatBytes(row.bytes_in)});
   table.AddRow({"sent", FormatBytes(row.bytes_out)});
-  table.AddRow({"samples", fmt::format("{}, {} of them not whole", shown.profile.samples,
-                                       shown.profile.samples_incomplete)});
+  const StackEndCounts& ends = shown.profile.samples_incomplete;
+  table.AddRow({"samples",
+                fmt::format("{}, {} of them not whole{}", shown.profile.samples, ends.Incomplete(),
+                            ends.Incomplete() == 0 ? "" : ": " + DescribeStackEnds(ends))});
   table.AddRow({"stats file", row.stats_file.empty() ? "none" : row.stats_file});
   return table;
 }
@@ -210,12 +212,17 @@ std::string Text(const Shown& shown, int64_t limit) {
 Json ToJson(const Shown& shown, int64_t limit) {
   Json json = RequestJson(shown.request);
   json["verdict"] = DescribeTime(shown.request, shown.profile.tree);
-  json["samples_incomplete"] = shown.profile.samples_incomplete;
   json["called"] = Json::array();
   for (const CallRow& call : shown.calls) {
     json["called"].push_back(
         {{"peer", call.peer}, {"calls", call.calls}, {"waited_ns", call.waited_ns}});
   }
+  const StackEndCounts& ends = shown.profile.samples_incomplete;
+  json["samples_incomplete"] = ends.Incomplete();
+  json["samples_truncated"] = ends.truncated;
+  json["samples_broken"] = ends.broken;
+  json["samples_too_deep"] = ends.too_deep;
+  json["samples_without_stack"] = ends.missing;
   json["functions"] = Json::array();
   for (const CallGraph::FunctionCost& each : TopFunctions(shown.profile, limit)) {
     json["functions"].push_back({{"function", each.function.name},

@@ -135,9 +135,12 @@ std::string MissingText(const Totals& totals) {
   }
   text += fmt::format("requests whose time split is not known: {}\n",
                       Share(totals.latency.count - totals.latency.timed, totals.latency.count));
-  text += fmt::format("samples outside of every request: {}; with a stack that is not whole: {}\n",
-                      Share(totals.samples - totals.samples_attributed, totals.samples),
-                      Share(totals.samples_incomplete, totals.samples));
+  const StackEndCounts& ends = totals.samples_incomplete;
+  text +=
+      fmt::format("samples outside of every request: {}; with a stack that is not whole: {}{}\n",
+                  Share(totals.samples - totals.samples_attributed, totals.samples),
+                  Share(ends.Incomplete(), totals.samples),
+                  ends.Incomplete() == 0 ? "" : ": " + DescribeStackEnds(ends));
   if (totals.calls > 0) {
     text += fmt::format("calls to other servers that no request is known for: {}\n",
                         Share(totals.calls - totals.calls_attributed, totals.calls));

@@ -75,7 +75,8 @@ nlohmann::json PageJson(const RequestRow& row, bool show_values, const Profile& 
       {"verdict", DescribeTime(row, profile.tree)},
       {"profile_ns", profile.tree.TotalNs()},
       {"samples", profile.samples},
-      {"samples_incomplete", profile.samples_incomplete},
+      {"samples_incomplete", profile.samples_incomplete.Incomplete()},
+      {"stack_ends", DescribeStackEnds(profile.samples_incomplete)},
       {"functions", std::move(functions)},
       {"functions_left", graph.functions.size() - listed},
   };

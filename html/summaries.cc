@@ -36,8 +36,7 @@ nlohmann::json LossesJson(const LossCounts& lost) {
   nlohmann::json losses = nlohmann::json::array();
   for (size_t kind = 0; kind < lost.size(); ++kind) {
     if (lost[kind] != 0 && IsLoss(kind)) {
-      losses.push_back(
-          {{"what", LossName(kind)}, {"count", lost[kind]}});
+      losses.push_back({{"what", LossName(kind)}, {"count", lost[kind]}});
     }
   }
   return losses;
@@ -140,7 +139,8 @@ nlohmann::json TotalsJson(const Totals& totals) {
       {"request_rows", totals.request_rows},
       {"samples", totals.samples},
       {"samples_attributed", totals.samples_attributed},
-      {"samples_incomplete", totals.samples_incomplete},
+      {"samples_incomplete", totals.samples_incomplete.Incomplete()},
+      {"stack_ends", DescribeStackEnds(totals.samples_incomplete)},
       {"first_us", MicrosecondsOrNull(totals.first_wall_ns)},
       {"last_us", MicrosecondsOrNull(totals.last_wall_ns)},
       {"own_cpu_ns", totals.own_cpu_ns},

@@ -19,7 +19,7 @@
 
 #define PINFO_DEFAULT_HZ 99
 #define PINFO_MAX_HZ 1000
-#define PINFO_DEFAULT_STACK_BYTES (32u << 10)
+#define PINFO_DEFAULT_STACK_BYTES PINFO_STACK_MAX
 /* The kernel keeps at least 128 MB below the main stack free (arch/x86/mm/mmap.c, mmap_base). */
 #define PINFO_MAIN_STACK_REACH (8ul << 20)
 

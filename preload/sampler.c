@@ -22,6 +22,9 @@ static int timer_mark;          /* its address marks our timers' signals */
  * thread id. */
 static clockid_t thread_cpu_clock(pinfo_u32 tid) { return (clockid_t)((~tid << 3) | 4u | 2u); }
 
+/* Copied of a stack whose end is not known: most of it may be nobody's. */
+#define PINFO_UNKNOWN_STACK_MAX 32768
+
 struct stack_extent {
   pinfo_u64 bytes;
   int known; /* the bytes are mapped for certain */
@@ -32,7 +35,10 @@ static struct stack_extent extent_of(const struct pinfo_thread* thread, pinfo_u6
   const pinfo_u64 top = (pinfo_u64)thread->stack_top;
   /* A stack pointer elsewhere is a coroutine's or a signal stack's, whose end is not known. */
   struct stack_extent extent = {pinfo_process.stack_bytes, 0, 1};
-  if (top == 0 || sp >= top || sp < (pinfo_u64)thread->stack_low) return extent;
+  if (top == 0 || sp >= top || sp < (pinfo_u64)thread->stack_low) {
+    if (extent.bytes > PINFO_UNKNOWN_STACK_MAX) extent.bytes = PINFO_UNKNOWN_STACK_MAX;
+    return extent;
+  }
   extent.known = 1;
   extent.truncated = top - sp > extent.bytes;
   if (!extent.truncated) extent.bytes = top - sp;
@@ -44,7 +50,7 @@ static pinfo_u64 copy_unknown(void* to, pinfo_u64 sp, pinfo_u64 bytes) {
   const pinfo_u64 page = 4096;
   if (pinfo_process.filtered) return 0; /* a filter may end the process for this call */
   struct iovec local = {to, bytes};
-  struct iovec remote[PINFO_STACK_MAX / 4096 + 2];
+  struct iovec remote[PINFO_UNKNOWN_STACK_MAX / 4096 + 2];
   int count = 0;
   for (pinfo_u64 at = sp; at < sp + bytes; ++count) {
     pinfo_u64 end = (at & ~(page - 1)) + page;
@@ -100,8 +106,9 @@ static void sample_running(struct pinfo_thread* thread, const siginfo_t* info,
   memset(&sample, 0, sizeof(sample));
   pinfo_registers_of(context, sample.registers);
   sample.kind = PINFO_SAMPLE_ON_CPU;
-  sample.weight = 1 + (info->si_overrun > 0 ? (pinfo_u32)info->si_overrun : 0);
-  sample.duration_ns = (pinfo_u64)sample.weight * (1000000000u / pinfo_process.hz);
+  const pinfo_u32 periods = 1 + (info->si_overrun > 0 ? (pinfo_u32)info->si_overrun : 0);
+  sample.weight = periods < 0xffff ? (pinfo_u16)periods : 0xffff;
+  sample.duration_ns = (pinfo_u64)periods * (1000000000u / pinfo_process.hz);
   /* Before the sample: it may be the first in a library that has just been loaded. */
   pinfo_describe_refresh(pinfo_now());
   emit_sample(thread, &sample);

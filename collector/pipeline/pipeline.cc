@@ -75,7 +75,7 @@ class Pipeline {
         processes_(modules_, source.origin(), source.mode()),
         writer_(store, processes_),
         accumulated_(options.dump_dir),
-        stacks_(options.native_python),
+        stacks_(options.native_python, options.live),
         orderer_([&queue](std::unique_ptr<Chunk> chunk) { queue.HandBack(std::move(chunk)); }),
         assembler_({.turns = options.turns},
                    [this](ServedRequest request) { OnServed(std::move(request)); }),
@@ -159,9 +159,7 @@ void Pipeline::OnSample(const RecordView& record) {
   if (raw.kind != PINFO_SAMPLE_BLOCKED) {
     ++summary_.session.samples_seen;
   }
-  if (sample.stack->end != StackEnd::kComplete) {
-    ++summary_.samples_incomplete;
-  }
+  summary_.samples_incomplete.Add(sample.stack->end);
   if (raw.connection == 0) {
     samples_.AddLoose(std::move(sample));
   } else {

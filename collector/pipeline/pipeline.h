@@ -48,7 +48,7 @@ struct PipelineSummary {
   SessionRow session;
   int64_t profiled = 0;
   int64_t exact = 0;  // of them, with exact counts
-  int64_t samples_incomplete = 0;
+  StackEndCounts samples_incomplete;
   // What the database refused for too long, or at the end.
   int64_t rows_not_stored = 0;  // of requests
   int64_t samples_not_stored = 0;

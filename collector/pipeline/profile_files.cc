@@ -19,7 +19,7 @@ CallGraph SampledGraph(const RequestRow& row, const std::vector<Sample>& samples
     stack.weight = sample.weight;
     stack.duration_ns = sample.duration_ns;
     stack.count = 1;
-    stack.incomplete = sample.stack->end == StackEnd::kComplete ? 0 : 1;
+    stack.incomplete.Add(sample.stack->end);
   }
   builder.Add(TimesOf(row), 1, stacks);
   return BuildCallGraph(builder.Take().tree);

@@ -1,6 +1,7 @@
 #include "collector/pipeline/stack_resolver.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "collector/profile/libraries.h"
 
@@ -21,6 +22,16 @@ StackCopy CopyOf(const RecordView& record) {
 
 // No program counter lies at the end of the address space, so this cannot be one.
 constexpr uint64_t kPythonFollows = UINT64_MAX;
+constexpr uint64_t kKernelFollows = UINT64_MAX - 1;
+
+constexpr const char* kKernelModule = "[kernel]";
+
+FrameRow KernelFrame(std::string function, std::string module) {
+  FrameRow frame;
+  frame.function = std::move(function);
+  frame.module = std::move(module);
+  return frame;
+}
 
 std::vector<uint64_t> KeyOf(const UnwoundStack& unwound,
                             const std::vector<pinfo_python_frame>& python) {
@@ -78,6 +89,11 @@ std::shared_ptr<const ResolvedStack> StackResolver::Resolve(const RecordView& re
   }
   Key key = KeyOf(unwound, python);
   key.insert(key.end(), wait.pcs.begin(), wait.pcs.end());
+  const std::vector<uint64_t> kernel = KernelFramesOf(record);
+  if (!kernel.empty()) {
+    key.push_back(kKernelFollows);
+    key.insert(key.end(), kernel.begin(), kernel.end());
+  }
   const auto it = known.stacks.find(key);
   if (it != known.stacks.end() && it->second->end == unwound.end) {
     return it->second;
@@ -87,10 +103,37 @@ std::shared_ptr<const ResolvedStack> StackResolver::Resolve(const RecordView& re
   if (auto call = WaitCall(wait, process)) {
     resolved->root_first.push_back(std::move(*call));
   }
+  if (!kernel.empty()) {
+    AddKernel(kernel, resolved->root_first);
+  }
   if (all_known) {
     known.stacks[key] = resolved;
   }
   return resolved;
+}
+
+// Of a thread that left the CPU the stack begins with what took the sample: it is left out, up to
+// the scheduler.
+void StackResolver::AddKernel(std::span<const uint64_t> innermost_first,
+                              std::vector<FrameRow>& root_first) {
+  if (!kernel_) {
+    kernel_ = live_ ? KernelSymbols::OfThisMachine() : KernelSymbols("");
+  }
+  if (kernel_->empty()) {
+    root_first.push_back(KernelFrame(kKernelModule, kKernelModule));
+    return;
+  }
+  std::vector<FrameRow> frames;
+  for (size_t i = 0; i < innermost_first.size(); ++i) {
+    // Return addresses, but for the innermost.
+    const auto found = kernel_->Find(innermost_first[i] - (i > 0 ? 1 : 0));
+    if (found && found->name == "__schedule") {
+      frames.clear();
+    }
+    frames.push_back(found ? KernelFrame(found->name + "_[k]", found->module)
+                           : KernelFrame(kKernelModule, kKernelModule));
+  }
+  std::move(frames.rbegin(), frames.rend(), std::back_inserter(root_first));
 }
 
 // The outermost frame in the library that waits, where it is one.

@@ -3,7 +3,8 @@
 // A sample with Python frames becomes a stack of these alone, as Python's own profilers show it:
 // the time of native code counts for the Python function that called it. Where it waits in a call
 // of a native library (sqlite3_step), that call is its innermost frame. With native_python the
-// native frames stay, and Python's stand where the interpreter evaluated them.
+// native frames stay, and Python's stand where the interpreter evaluated them. The kernel's
+// functions, where a sample has them, are innermost and marked: "tcp_recvmsg_[k]".
 //
 // One thread.
 #pragma once
@@ -17,6 +18,7 @@
 
 #include "collector/pipeline/process_table.h"
 #include "collector/source/record.h"
+#include "collector/stack/kernel_symbols.h"
 #include "collector/stack/symbolizer.h"
 #include "collector/stack/unwinder.h"
 #include "collector/store/rows.h"
@@ -30,7 +32,9 @@ struct ResolvedStack {
 
 class StackResolver {
  public:
-  explicit StackResolver(bool native_python) : native_python_(native_python) {}
+  // live: the samples are of this kernel, whose functions can be named. Else its part of a stack is
+  // one frame.
+  StackResolver(bool native_python, bool live) : native_python_(native_python), live_(live) {}
 
   // REQUIRES: a SAMPLE record of this process.
   std::shared_ptr<const ResolvedStack> Resolve(const RecordView& record, TrackedProcess& process);
@@ -53,7 +57,11 @@ class StackResolver {
   ResolvedStack Name(const UnwoundStack& unwound, std::span<const pinfo_python_frame> python,
                      const TrackedProcess& process, bool& all_known);
 
+  void AddKernel(std::span<const uint64_t> innermost_first, std::vector<FrameRow>& root_first);
+
   bool native_python_;
+  bool live_;
+  std::optional<KernelSymbols> kernel_;  // read when first wanted
   Unwinder unwinder_;
   Symbolizer symbolizer_;
   std::map<const TrackedProcess*, PerProcess> known_;

@@ -39,9 +39,10 @@ constexpr Part kParts[] = {
 
 // What lies below the application's own code whatever it does.
 constexpr std::string_view kSystemModules[] = {
-    "libc.so",   "libc-2",      "libpthread", "ld-linux", "ld-2",  "ld-musl",  "librt",
-    "libm.so",   "libstdc++",   "libgcc_s",   "libc++",   "[vdso", "linux-vdso",
-    "libpinfo"};
+    "libc.so", "libc-2",    "libpthread", "ld-linux", "ld-2",  "ld-musl",    "librt",
+    "libm.so", "libstdc++", "libgcc_s",   "libc++",   "[vdso", "linux-vdso", "libpinfo"};
+// The mark of a function of the kernel, as flame graphs have it.
+constexpr std::string_view kKernelMark = "_[k]";
 
 std::string_view BaseName(std::string_view path) {
   return path.substr(path.rfind('/') + 1);  // npos + 1 is 0
@@ -60,7 +61,7 @@ bool IsSystemFunction(std::string_view name, std::string_view module) {
   const std::string_view base = BaseName(module);
   return std::ranges::any_of(kSystemModules,
                              [base](std::string_view each) { return base.starts_with(each); }) ||
-         IsStandardLibrary(name);
+         IsStandardLibrary(name) || name.ends_with(kKernelMark);
 }
 
 bool IsLibrary(std::string_view module) {

@@ -129,6 +129,7 @@ LoadAttempt TryLoad(const BpfOptions& options, bool socket_strategy, const Featu
   skeleton->rodata->knob_follow_children = options.follow_children;
   skeleton->rodata->knob_stack_bytes = options.stack_bytes;
   skeleton->rodata->knob_python = features.python;
+  skeleton->rodata->knob_kernel_stacks = options.kernel_stacks;
   skeleton->rodata->knob_tls = features.tls;
   skeleton->rodata->knob_off_cpu_min_ns =
       features.off_cpu ? static_cast<uint64_t>(options.off_cpu_min_ns) : 0;
@@ -166,9 +167,11 @@ LoadAttempt TryLoad(const BpfOptions& options, bool socket_strategy, const Featu
     attempt.error = fmt::format("{} ({})", strerror(-error), LastLogLines(log));
     return attempt;
   }
-  const int free_slots = bpf_map__fd(skeleton->maps.free_blocked_slots);
-  for (uint32_t slot = 0; slot < bpf_map__max_entries(skeleton->maps.blocked_samples); ++slot) {
-    bpf_map_update_elem(free_slots, nullptr, &slot, BPF_ANY);
+  for (const bpf_map* free_slots : {skeleton->maps.free_blocked_slots,
+                              skeleton->maps.free_deep_blocked_slots}) {
+    for (uint32_t slot = 0; slot < bpf_map__max_entries(free_slots); ++slot) {
+      bpf_map_update_elem(bpf_map__fd(free_slots), nullptr, &slot, BPF_ANY);
+    }
   }
   attempt.skeleton = std::move(skeleton);
   return attempt;

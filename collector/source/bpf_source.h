@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "bpf/wire.h"
 #include "collector/base/ids.h"
 #include "collector/base/result.h"
 #include "collector/source/probe_choice.h"
@@ -33,8 +34,9 @@ struct BpfOptions {
   int hz = 99;                   // stack samples a second and CPU; 0: none
   size_t ring_bytes = 16 << 20;  // a power of two
   size_t sample_ring_bytes = 4 << 20;
-  uint32_t stack_bytes = 32768;  // of user stack copied at most
-  bool tls = true;               // probe TLS libraries
+  uint32_t stack_bytes = PINFO_STACK_MAX;  // of user stack copied at most
+  bool tls = true;                         // probe TLS libraries
+  bool kernel_stacks = false;              // samples carry the kernel's part of the stack, too
   // Stacks of waits that last at least this long; 0: none.
   int64_t off_cpu_min_ns = 100'000;
   LaterSelection later;  // where not empty, the source does not end with its processes

@@ -56,7 +56,8 @@ Shape ShapeOf(std::span<const std::byte> bytes) {
       return shape.operator()<pinfo_close>(none);
     case PINFO_RECORD_SAMPLE:
       return shape.operator()<pinfo_sample>([](const auto& r) {
-        return size_t{r.stack_bytes} + r.python_frames * sizeof(pinfo_python_frame);
+        return size_t{r.stack_bytes} + r.python_frames * sizeof(pinfo_python_frame) +
+               r.kernel_frames * sizeof(uint64_t);
       });
     case PINFO_RECORD_TASK:
       return shape.operator()<pinfo_task>(none);
@@ -89,6 +90,16 @@ Shape ShapeOf(std::span<const std::byte> bytes) {
       });
   }
   return {};
+}
+
+// REQUIRES: bytes holds count of them, aligned or not.
+template <typename T>
+std::vector<T> CopyOf(std::span<const std::byte> bytes, size_t count) {
+  std::vector<T> copies(count);
+  if (count != 0) {
+    std::memcpy(copies.data(), bytes.data(), count * sizeof(T));
+  }
+  return copies;
 }
 
 }  // namespace
@@ -124,12 +135,14 @@ std::span<const std::byte> StackOf(const RecordView& sample) {
 }
 
 std::vector<pinfo_python_frame> PythonFramesOf(const RecordView& sample) {
-  const auto bytes = sample.payload().subspan(sample.as<pinfo_sample>().stack_bytes);
-  std::vector<pinfo_python_frame> frames(bytes.size() / sizeof(pinfo_python_frame));
-  if (!frames.empty()) {
-    std::memcpy(frames.data(), bytes.data(), frames.size() * sizeof(pinfo_python_frame));
-  }
-  return frames;
+  const auto& fixed = sample.as<pinfo_sample>();
+  return CopyOf<pinfo_python_frame>(sample.payload().subspan(fixed.stack_bytes),
+                                    fixed.python_frames);
+}
+
+std::vector<uint64_t> KernelFramesOf(const RecordView& sample) {
+  const size_t count = sample.as<pinfo_sample>().kernel_frames;
+  return CopyOf<uint64_t>(sample.payload().last(count * sizeof(uint64_t)), count);
 }
 
 }  // namespace pinfo

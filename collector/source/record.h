@@ -59,5 +59,6 @@ ExchangeParts PartsOf(const RecordView& exchange);
 // The two parts of a SAMPLE record's payload: the copied stack, and copies of the Python frames.
 std::span<const std::byte> StackOf(const RecordView& sample);
 std::vector<pinfo_python_frame> PythonFramesOf(const RecordView& sample);
+std::vector<uint64_t> KernelFramesOf(const RecordView& sample);
 
 }  // namespace pinfo

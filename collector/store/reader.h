@@ -104,9 +104,9 @@ struct Totals {
   int64_t request_rows = 0;
   int64_t samples = 0;
   int64_t samples_attributed = 0;
-  int64_t calls = 0;               // to other servers, over all sessions
-  int64_t calls_attributed = 0;    // to a request
-  int64_t samples_incomplete = 0;  // stacks that did not reach their thread's start
+  int64_t calls = 0;             // to other servers, over all sessions
+  int64_t calls_attributed = 0;  // to a request
+  StackEndCounts samples_incomplete;  // stacks that did not reach their thread's start
   int64_t first_wall_ns = 0;       // of any request; 0: none
   int64_t last_wall_ns = 0;
   int64_t own_cpu_ns = 0;  // of pinfo, over all sessions

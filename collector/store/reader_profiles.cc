@@ -10,6 +10,12 @@
 namespace pinfo::sqlite {
 namespace {
 
+StackEndCounts EndsOf(int64_t end, int64_t count) {
+  StackEndCounts ends;
+  ends.Add(static_cast<StackEnd>(end), count);
+  return ends;
+}
+
 // What is known of where a request's time went decides how its samples count. Rows that know the
 // same parts are summed up; the number is that of kKnownParts' bits.
 enum KnownParts : uint8_t { kOnCpuKnown = 1, kBlockedKnown = 2 };
@@ -87,12 +93,12 @@ class PooledProfile {
   Status LoadSamples(const ProfileFilter& filter) {
     const std::string sql = fmt::format(
         "SELECT s.stack_id, s.kind, {} AS known, r.id IS NULL AS orphan, sum(s.weight),"
-        " sum(s.duration_ns), count(*), sum(s.stack_end <> 0)"
+        " sum(s.duration_ns), count(*), s.stack_end"
         " FROM sample s LEFT JOIN request r ON r.id = s.request_id WHERE s.{}"
         " AND (?3 IS NULL OR coalesce(r.start_wall_ns, s.wall_ns) >= ?3)"
         " AND (?4 IS NULL OR coalesce(r.start_wall_ns, s.wall_ns) < ?4)"
         " AND (?5 IS NULL OR s.process_id IN (SELECT id FROM process WHERE pid = ?5))"
-        " GROUP BY s.stack_id, s.kind, known, orphan",
+        " GROUP BY s.stack_id, s.kind, known, orphan, s.stack_end",
         kKnownPartsOf, Routes(filter));
     Status stacks;
     const Status status = ForEachRowOf(filter, sql, [&](const Statement& row) {
@@ -120,7 +126,7 @@ class PooledProfile {
                                          .weight = row.Int(4),
                                          .duration_ns = row.Int(5),
                                          .count = row.Int(6),
-                                         .incomplete = row.Int(7)});
+                                         .incomplete = EndsOf(row.Int(7), row.Int(6))});
     return {};
   }
 
@@ -148,8 +154,8 @@ Result<Profile> LoadRequestProfile(Database& database, RequestId id) {
   if (status) {
     status = ForEachRow(
         database,
-        "SELECT stack_id, kind, sum(weight), sum(duration_ns), count(*), sum(stack_end <> 0)"
-        " FROM sample WHERE request_id = ?1 GROUP BY stack_id, kind",
+        "SELECT stack_id, kind, sum(weight), sum(duration_ns), count(*), stack_end"
+        " FROM sample WHERE request_id = ?1 GROUP BY stack_id, kind, stack_end",
         [&](const Statement& sample) {
           Result<std::vector<CallTree::Frame>> stack = stacks.Load(sample.Int(0));
           if (!stack) {
@@ -161,7 +167,7 @@ Result<Profile> LoadRequestProfile(Database& database, RequestId id) {
                              .weight = sample.Int(2),
                              .duration_ns = sample.Int(3),
                              .count = sample.Int(4),
-                             .incomplete = sample.Int(5)});
+                             .incomplete = EndsOf(sample.Int(5), sample.Int(4))});
           return true;
         },
         id.value);

@@ -136,14 +136,14 @@ constexpr Figure kFigures[] = {
 };
 
 Status LoadSampleCounts(Database& database, Totals& totals) {
-  return ForEachRow(
-      database, "SELECT count(*), count(route_id), coalesce(sum(stack_end <> 0), 0) FROM sample",
-      [&totals](const Statement& row) {
-        totals.samples = row.Int(0);
-        totals.samples_attributed = row.Int(1);
-        totals.samples_incomplete = row.Int(2);
-        return false;
-      });
+  return ForEachRow(database,
+                    "SELECT stack_end, count(*), count(route_id) FROM sample GROUP BY stack_end",
+                    [&totals](const Statement& row) {
+                      totals.samples += row.Int(1);
+                      totals.samples_attributed += row.Int(2);
+                      totals.samples_incomplete.Add(static_cast<StackEnd>(row.Int(0)), row.Int(1));
+                      return true;
+                    });
 }
 
 Status LoadLosses(Database& database, Totals& totals) {

@@ -1,5 +1,7 @@
 #include "collector/store/rows.h"
 
+#include <utility>
+
 namespace pinfo {
 
 const char* OutcomeName(Outcome outcome) {
@@ -30,6 +32,44 @@ const char* EndedByName(EndedBy ended_by) {
       return "silence";
   }
   return "";
+}
+
+void StackEndCounts::Add(StackEnd end, int64_t count) {
+  switch (end) {
+    case StackEnd::kComplete:
+      break;
+    case StackEnd::kTruncated:
+      truncated += count;
+      break;
+    case StackEnd::kBroken:
+      broken += count;
+      break;
+    case StackEnd::kTooDeep:
+      too_deep += count;
+      break;
+    case StackEnd::kMissing:
+      missing += count;
+      break;
+  }
+}
+
+void StackEndCounts::Add(const StackEndCounts& other) {
+  truncated += other.truncated;
+  broken += other.broken;
+  too_deep += other.too_deep;
+  missing += other.missing;
+}
+
+std::string DescribeStackEnds(const StackEndCounts& ends) {
+  std::string text;
+  for (const auto& [count, what] :
+       {std::pair{ends.truncated, " truncated"}, std::pair{ends.broken, " broken"},
+        std::pair{ends.too_deep, " too deep"}, std::pair{ends.missing, " without a stack"}}) {
+    if (count != 0) {
+      text += (text.empty() ? "" : ", ") + std::to_string(count) + what;
+    }
+  }
+  return text;
 }
 
 }  // namespace pinfo

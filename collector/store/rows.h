@@ -180,6 +180,21 @@ enum class StackEnd : uint8_t {
   kMissing = 4,    // nothing was copied
 };
 
+// Of some stacks, those that are not whole, by how they ended.
+struct StackEndCounts {
+  int64_t truncated = 0;
+  int64_t broken = 0;
+  int64_t too_deep = 0;
+  int64_t missing = 0;
+
+  void Add(StackEnd end, int64_t count = 1);
+  void Add(const StackEndCounts& other);
+  [[nodiscard]] int64_t Incomplete() const { return truncated + broken + too_deep + missing; }
+  friend bool operator==(const StackEndCounts&, const StackEndCounts&) = default;
+};
+// "12 truncated, 1 broken": those that are not 0; empty where all are.
+std::string DescribeStackEnds(const StackEndCounts& ends);
+
 struct SampleRow {
   int64_t wall_ns = 0;
   ProcessId process;

@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "collector/profile/call_tree.h"
+#include "collector/store/rows.h"
 
 namespace pinfo {
 
@@ -13,7 +14,7 @@ struct Profile {
   CallTree tree;
   int64_t requests = 0;
   int64_t samples = 0;
-  int64_t samples_incomplete = 0;  // of samples: stacks that did not reach their thread's start
+  StackEndCounts samples_incomplete;  // of samples: stacks that did not reach their thread's start
 };
 
 }  // namespace pinfo

@@ -125,7 +125,7 @@ int64_t ProfileBuilder::AddDurations(std::span<const StackSamples> samples, uint
 void ProfileBuilder::CountSamples(std::span<const StackSamples> samples) {
   for (const StackSamples& each : samples) {
     profile_.samples += each.count;
-    profile_.samples_incomplete += each.incomplete;
+    profile_.samples_incomplete.Add(each.incomplete);
     if (!each.root_first.empty()) {
       profile_.tree.AddFrames(each.root_first, KindOf(each.kind), 0, each.count);
     }

@@ -36,7 +36,7 @@ struct StackSamples {
   int64_t weight = 0;       // sum of the sampling periods
   int64_t duration_ns = 0;  // sum; of on-CPU samples used only where on_cpu_ns is not known
   int64_t count = 0;
-  int64_t incomplete = 0;  // of count: stacks that did not reach their thread's start
+  StackEndCounts incomplete = {};  // of count: stacks that did not reach their thread's start
 };
 
 class ProfileBuilder {

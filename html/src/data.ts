@@ -72,6 +72,7 @@ export interface Overview {
   samples: number;
   samples_attributed: number;
   samples_incomplete: number;
+  stack_ends: string; // how many of them ended how; empty: none
   first_us: number | null;
   last_us: number | null;
   own_cpu_ns: number;
@@ -159,6 +160,7 @@ export interface RequestPage {
   profile_ns: number;
   samples: number;
   samples_incomplete: number;
+  stack_ends: string; // how many of them ended how; empty: none
   functions: ProfileFunction[];
   functions_left: number;
 }

@@ -92,7 +92,7 @@ function completeness(overview: Overview): HTMLElement {
       : `${count(unattributed)} of ${plural(samples, 'stack sample')} (${percent(unattributed, samples)}) ` +
         'belong to no request; ' +
         `${count(overview.samples_incomplete)} (${percent(overview.samples_incomplete, samples)}) could not be ` +
-        'followed to the start of their thread.',
+        `followed to the start of their thread${overview.stack_ends === '' ? '' : `: ${overview.stack_ends}`}.`,
     overview.rows_thinned === 0
       ? 'A row was kept for every request.'
       : `${count(overview.rows_thinned)} requests were counted without keeping a row. Totals, routes and ` +

@@ -54,7 +54,7 @@ function functions(page: RequestPage): HTMLElement {
   const incomplete =
     page.samples_incomplete === 0
       ? ''
-      : ` ${count(page.samples_incomplete)} of them could not be followed to the start of their thread.`;
+      : ` ${count(page.samples_incomplete)} of them could not be followed to the start of their thread: ${page.stack_ends}.`;
   return section(
     'Functions',
     el(

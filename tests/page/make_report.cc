@@ -127,7 +127,7 @@ void AddSummaries(FakeReader* reader) {
   totals.request_rows = kRequests;
   totals.samples = 48'211;
   totals.samples_attributed = 46'007;
-  totals.samples_incomplete = 311;
+  totals.samples_incomplete = {.truncated = 300, .broken = 11};
   totals.first_wall_ns = kStartWallNs;
   totals.last_wall_ns = kStartWallNs + 3'600'000'000'000;
   totals.own_cpu_ns = 640'000'000;

@@ -218,7 +218,50 @@ def deep_recursion(context):
     names = {row["function"] for row in rows}
     check(any(name.startswith("recurse") for name in names), f"functions: {sorted(names)[:30]}")
     totals = context.totals()
-    check(totals["samples_incomplete"] >= 30, f"stacks that are not whole: {totals}")
+    check(totals["samples_too_deep"] >= 30, f"stacks that are cut: {totals}")
+    check_equal(totals["samples_truncated"] + totals["samples_broken"] + totals["samples_too_deep"]
+                + totals["samples_without_stack"], totals["samples_incomplete"], "ways to end")
+
+
+@scenario()
+def deep_stacks(context):
+    """55 KB of stack are whole, at work and waiting; of 80 KB the innermost part is kept and said to
+    be truncated."""
+    observed = context.observe(running.ThreadedServer, "--hz", "499")
+    for frames in (55, 80):
+        for i in range(8):
+            traffic.send(observed.server.port, "GET", f"/wide?frames={frames}&ms=20&n={i}")
+    observed.finish()
+    functions = {row["function"] for row in context.json_lines("stats", "--route", "/wide")}
+    for name in ("burn_alpha", "wait_for_timer", "descend"):
+        check(any(each.startswith(name) for each in functions), f"{name} in {sorted(functions)}")
+    for row in context.requests():
+        shown = context.json_lines("show", row["id"])[0]
+        check(shown["samples"] > 1, f"stacks at work and waiting: {shown}")
+        check((shown["samples_truncated"] > 1) == ("frames=80" in row["target"]),
+              f"truncated where they are too large, whole else: {shown}")
+
+
+@scenario(modes=("ebpf",))
+def kernel_stacks(context):
+    """The kernel's part of a stack where it was asked for, marked, and in no other capture."""
+    observed = context.observe(running.ThreadedServer, "--hz", "499", "--kernel-stacks")
+    port = observed.server.port
+    for i in range(10):
+        traffic.send(port, "GET", f"/sleep?ms=30&n={i}")
+        traffic.send(port, "GET", f"/burn?ms=30&n={i}")
+    observed.finish()
+    waits = context.json_lines("stats", "--route", "/sleep")
+    kernel = {row["function"]: row for row in waits if row["function"].endswith("_[k]")}
+    check(any("nanosleep" in name for name in kernel), f"the kernel's functions: {sorted(kernel)}")
+    check(not any(name.startswith("bpf_") for name in kernel),
+          f"what took the samples is left out: {sorted(kernel)}")
+    check({row["module"] for row in kernel.values()} == {"[kernel]"}, f"modules: {kernel}")
+    slept = sum(row["self_ns"] for row in kernel.values())
+    check(slept >= 0.9 * 10 * 30_000_000, f"{slept} ns asleep in the kernel's functions: {kernel}")
+    shown = context.json_lines("requests", "--limit", "1", "--route", "/sleep")[0]
+    verdict = context.json_lines("show", shown["id"])[0]["verdict"]
+    check("_[k]" not in verdict, f"a wait is the application's call: {verdict}")
 
 
 if __name__ == "__main__":

@@ -47,6 +47,18 @@ extern "C" __attribute__((noinline)) void recurse(int64_t frames, int64_t ns) {
   asm volatile("");  // no tail call
 }
 
+extern "C" __attribute__((noinline)) void descend(int64_t frames, int64_t ns) {
+  volatile char room[1000];
+  room[0] = static_cast<char>(frames);
+  if (frames > 1) {
+    descend(frames - 1, ns);
+  } else {
+    burn_alpha(ns);
+    wait_for_timer(ns);
+  }
+  room[1] = room[0];  // no tail call
+}
+
 extern "C" __attribute__((noinline)) int64_t wait_for_timer(int64_t ns) {
   const int64_t begin = Now(CLOCK_MONOTONIC);
   const int64_t end = begin + ns;

@@ -1,5 +1,5 @@
-// Work of known length for the test servers: sleeping and other waits, and burning CPU, in functions
-// that no optimizer may merge, inline or drop, so that a profile must show them by name.
+// Work of known length for the test servers: sleeping and other waits, and burning CPU, in
+// functions that no optimizer may merge, inline or drop, so that a profile must show them by name.
 #pragma once
 
 #include <cstdint>
@@ -24,6 +24,8 @@ extern "C" void burn_alpha(int64_t ns);
 extern "C" void burn_beta(int64_t ns);
 // burn_alpha below that many frames of this function.
 extern "C" void recurse(int64_t frames, int64_t ns);
+// burn_alpha and then wait_for_timer, below that many frames of this function, 1 KB each.
+extern "C" void descend(int64_t frames, int64_t ns);
 
 // Each waits for about ns nanoseconds and returns how long it took by CLOCK_MONOTONIC: for a timer,
 // for a lock that another thread holds, for another thread's answer on a socket.

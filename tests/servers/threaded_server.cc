@@ -16,6 +16,7 @@
 //                          wait_for_lock and wait_for_upstream; the body says how many ns each took
 //   /echo                  the request's body back
 //   /deep?frames=N&ms=M    M ms of CPU time below N frames of recurse
+//   /wide?frames=N&ms=M    M ms of CPU time and M ms of sleep below N frames of 1 KB (descend)
 //   /bytes?n=N             N bytes
 //   /chunked?n=N&ms=M      N chunks, M milliseconds before each
 //   /status?code=C         that status, without a body where the protocol forbids one
@@ -171,6 +172,9 @@ bool Serve(int fd, const HttpRequest& request, int64_t begin_ns) {
     body = request.body;
   } else if (request.path == "/deep") {
     recurse(request.Number("frames", 100), request.Number("ms", 1) * 1'000'000);
+    body = "back\n";
+  } else if (request.path == "/wide") {
+    descend(request.Number("frames", 10), request.Number("ms", 1) * 1'000'000);
     body = "back\n";
   } else if (request.path == "/bytes") {
     body.assign(static_cast<size_t>(request.Number("n", 1)), 'x');

@@ -103,7 +103,7 @@ class StackOfPythonTest : public testing::Test {
   }
   ModuleCache modules_;
   TrackedProcess process_{modules_, Pid{1}};
-  StackResolver resolver_{/*native_python=*/false};
+  StackResolver resolver_{/*native_python=*/false, /*live=*/false};
 };
 
 TEST_F(StackOfPythonTest, ItsFramesStandAloneOutermostFirst) {

@@ -2,7 +2,7 @@
 
 #include <random>
 
-#include <gtest/gtest.h>
+#include <gmock/gmock.h>
 
 #include "tests/unit/pipeline/make_record.h"
 
@@ -97,6 +97,27 @@ TEST(DecodeRecordTest, ASampleHasAStackAndPythonFramesBehindIt) {
   EXPECT_EQ(read[1].instruction, 6U);
   for (const uint16_t wrong : {uint16_t{0}, uint16_t{1}, uint16_t{3}, uint16_t{65535}}) {
     reinterpret_cast<pinfo_sample*>(words.data())->python_frames = wrong;
+    EXPECT_FALSE(DecodeRecord(BytesOf(words)).has_value()) << wrong;
+  }
+}
+
+TEST(DecodeRecordTest, TheKernelsFramesComeLast) {
+  pinfo_sample sample{};
+  sample.stack_bytes = 3;
+  sample.python_frames = 1;
+  sample.kernel_frames = 2;
+  const pinfo_python_frame frame = {1, 2, 3};
+  const uint64_t addresses[] = {0xffffffff81000001, 0xffffffff81000002};
+  std::string payload = "abc";
+  payload.append(reinterpret_cast<const char*>(&frame), sizeof(frame));
+  payload.append(reinterpret_cast<const char*>(addresses), sizeof(addresses));
+  RecordWords words = MakeRecord(sample, PINFO_RECORD_SAMPLE, 5, 1, 1, payload);
+  const auto record = DecodeRecord(BytesOf(words));
+  ASSERT_TRUE(record.has_value());
+  EXPECT_EQ(PythonFramesOf(*record).size(), 1U);
+  EXPECT_THAT(KernelFramesOf(*record), testing::ElementsAre(addresses[0], addresses[1]));
+  for (const uint16_t wrong : {uint16_t{0}, uint16_t{1}, uint16_t{3}, uint16_t{65535}}) {
+    reinterpret_cast<pinfo_sample*>(words.data())->kernel_frames = wrong;
     EXPECT_FALSE(DecodeRecord(BytesOf(words)).has_value()) << wrong;
   }
 }

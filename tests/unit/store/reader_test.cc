@@ -177,7 +177,7 @@ TEST_F(ReaderTest, ProfilesAddUpToTheLatencies) {
   EXPECT_EQ(SelfNs(*one, kRunqueueFrame), 70'000);
   EXPECT_EQ(SelfNs(*one, kWaitingFrame), 30'000);
   EXPECT_EQ(one->samples, 2);
-  EXPECT_EQ(one->samples_incomplete, 1);
+  EXPECT_EQ(one->samples_incomplete, (StackEndCounts{.broken = 1}));
 
   const Result<Profile> unsampled = reader->RequestProfile({2});
   EXPECT_EQ(SelfNs(*unsampled, kUnsampledFrame), 300'000);

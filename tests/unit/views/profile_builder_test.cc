@@ -37,7 +37,7 @@ StackSamples Samples(ProfileBuilder& builder, const std::string& function, uint8
           .weight = weight,
           .duration_ns = duration_ns,
           .count = 1,
-          .incomplete = 0};
+          .incomplete = {}};
 }
 
 TEST(ProfileBuilder, TheRemainderOfADivisionIsNotLost) {
@@ -76,13 +76,13 @@ TEST(ProfileBuilder, PartsThatExceedTheLatencyAreCut) {
 TEST(ProfileBuilder, AnEmptyStackIsTimeWithoutAStack) {
   ProfileBuilder builder;
   const std::vector<StackSamples> samples = {
-      {.root_first = {}, .kind = PINFO_SAMPLE_ON_CPU, .weight = 1, .count = 1, .incomplete = 1},
+      {.root_first = {}, .kind = PINFO_SAMPLE_ON_CPU, .weight = 1, .count = 1, .incomplete = {.broken = 1}},
       Samples(builder, "run", PINFO_SAMPLE_ON_CPU, 1, 0)};
   builder.Add({.latency_ns = 10, .on_cpu_ns = 10}, 1, samples);
   const Profile profile = builder.Take();
   EXPECT_THAT(SelfTimes(profile), ElementsAre(Pair("[unsampled]", 5), Pair("run", 5)));
   EXPECT_EQ(profile.samples, 2);
-  EXPECT_EQ(profile.samples_incomplete, 1);
+  EXPECT_EQ(profile.samples_incomplete, (StackEndCounts{.broken = 1}));
 }
 
 TEST(ProfileBuilder, TheTotalIsExactForAnyInput) {
