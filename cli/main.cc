@@ -68,6 +68,7 @@ int main(int argc, char** argv) {
   RegisterPrune(app, global);
   RegisterReset(app, global);
   RegisterDatabase(app, global);
+  RegisterServe(app, global);
   RegisterDoctor(app, global);
   try {
     app.parse(argc, argv);
