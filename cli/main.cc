@@ -69,6 +69,7 @@ int main(int argc, char** argv) {
   RegisterReset(app, global);
   RegisterDatabase(app, global);
   RegisterServe(app, global);
+  RegisterTop(app, global);
   RegisterDoctor(app, global);
   try {
     app.parse(argc, argv);
