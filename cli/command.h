@@ -57,6 +57,8 @@ void RegisterReport(CLI::App& app, const GlobalOptions& global);
 void RegisterPrune(CLI::App& app, const GlobalOptions& global);
 void RegisterReset(CLI::App& app, const GlobalOptions& global);
 void RegisterDatabase(CLI::App& app, const GlobalOptions& global);
+void RegisterServe(CLI::App& app, const GlobalOptions& global);
+void RegisterTop(CLI::App& app, const GlobalOptions& global);
 void RegisterDoctor(CLI::App& app, const GlobalOptions& global);
 
 }  // namespace pinfo::cli

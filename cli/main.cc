@@ -68,6 +68,8 @@ int main(int argc, char** argv) {
   RegisterPrune(app, global);
   RegisterReset(app, global);
   RegisterDatabase(app, global);
+  RegisterServe(app, global);
+  RegisterTop(app, global);
   RegisterDoctor(app, global);
   try {
     app.parse(argc, argv);

@@ -9,9 +9,9 @@
 #include <string>
 
 #include "cli/command.h"
+#include "cli/format.h"
 #include "cli/profile_input.h"
 #include "cli/request_json.h"
-#include "collector/base/duration.h"
 #include "collector/store/sqlite_store.h"
 
 namespace pinfo::cli {
@@ -27,25 +27,35 @@ int64_t WallNow() {
   return int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
 }
 
-std::string CheckDuration(const std::string& text) {
-  const Result<int64_t> duration = ParseDuration(text);
-  return duration ? "" : duration.error().message;
+Status SetMoment(const char* option, const std::string& text, int64_t now_wall_ns,
+                 std::optional<int64_t>* moment) {
+  if (text.empty()) {
+    return {};
+  }
+  const Result<int64_t> parsed = ParseMoment(text, now_wall_ns);
+  if (!parsed) {
+    return Fail(std::string(option) + ": " + parsed.error().message);
+  }
+  *moment = *parsed;
+  return {};
 }
 
 struct ReportArguments {
   html::ReportOptions report;
   std::string since;
+  std::string until;
 };
 
 void RunReport(const ReportArguments& arguments, const GlobalOptions& global) {
   html::ReportOptions options = arguments.report;
   options.written_wall_ns = WallNow();
-  if (!arguments.since.empty()) {
-    const Result<int64_t> since = ParseDuration(arguments.since);
-    if (!since) {
-      return ReportError(since.error().message);
+  const int64_t now = options.written_wall_ns;
+  for (const Status& status :
+       {SetMoment("--since", arguments.since, now, &options.since_wall_ns),
+        SetMoment("--until", arguments.until, now, &options.until_wall_ns)}) {
+    if (!status) {
+      return ReportUsageError(status.error().message);
     }
-    options.since_wall_ns = options.written_wall_ns - *since;
   }
   std::error_code error;
   const std::filesystem::path database = std::filesystem::absolute(global.database, error);
@@ -69,8 +79,9 @@ void RegisterReport(CLI::App& app, const GlobalOptions& global) {
   CLI::App* command =
       app.add_subcommand("report", "Write an HTML report that opens from disk, without a network");
   command->add_option("-o,--output", report.directory, "The directory to write it to")->required();
-  command->add_option("--since", arguments->since, "Only requests of the last 30m, 2h, 1d ...")
-      ->check(CheckDuration);
+  command->add_option("--since", arguments->since,
+                      "Only requests since then: 30m, 2h, 1d ago, or a time as 2024-05-01T12:00");
+  command->add_option("--until", arguments->until, "Only requests until then");
   command->add_option("--site", report.site, "Only requests of this site");
   command->add_option("--route", report.route, "Only requests of this route (a glob)");
   command->add_option("--requests", report.requests, "List so many requests at most, the slowest")

@@ -10,6 +10,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "collector/base/result.h"
+
 namespace pinfo::html {
 
 // JSON in ASCII: everything else is \u escaped (U+2028 among it), bytes that are not UTF-8 become
@@ -22,6 +24,12 @@ std::string DataScript(std::string_view name, const nlohmann::json& value);
 
 // The one that comes first in every page and makes window.pinfoData.
 std::string FirstDataScript(std::string_view name, const nlohmann::json& value);
+
+// The same packed: "pinfoData.NAME='...';" with the JSON gzip'ed and in base64, which the page
+// unfolds. For what is large and rarely opened.
+Result<std::string> PackedScript(std::string_view name, const nlohmann::json& value);
+
+std::string Base64(std::string_view bytes);
 
 // The text as a script's string literal. REQUIRES: text came from ToJson.
 std::string ScriptString(std::string_view json_text);

@@ -24,11 +24,12 @@ tl::unexpected<Error> FailFile(const std::string& what, const std::string& path,
   return Fail("cannot " + what + " " + path + ": " + code.message());
 }
 
+// Also those that earlier versions of pinfo wrote.
 bool IsRequestFile(const fs::path& path) {
   constexpr std::array<std::string_view, 5> kExtensions = {".html", ".js", ".dot", ".svg",
                                                            ".stats"};
   const std::string stem = path.stem().string();
-  return !stem.empty() && stem.find_first_not_of("0123456789") == std::string::npos &&
+  return !stem.empty() && stem.find_first_not_of("0123456789abcdef") == std::string::npos &&
          std::ranges::find(kExtensions, path.extension().string()) != kExtensions.end();
 }
 
@@ -67,14 +68,16 @@ Result<OutputDirectory> OutputDirectory::Open(const std::string& path) {
   if (Status status = directory.Write(kMarker, "A report written by pinfo.\n"); !status) {
     return tl::unexpected(status.error());
   }
-  for (const char* part : {"assets", "data", "requests"}) {
+  for (const char* part : {"assets", "data", "requests", "routes"}) {
     fs::create_directory(directory.Path(part), error);
     if (error) {
       return FailFile("create the directory", directory.Path(part), error);
     }
   }
-  if (Status status = RemoveRequestFiles(directory.Path("requests")); !status) {
-    return tl::unexpected(status.error());
+  for (const char* part : {"requests", "routes"}) {
+    if (Status status = RemoveRequestFiles(directory.Path(part)); !status) {
+      return tl::unexpected(status.error());
+    }
   }
   return directory;
 }

@@ -1,9 +1,9 @@
 // The folder a report is written to.
 //
-//   index.html requests.html routes.html processes.html
-//   requests/ID.{html,js,dot,svg,stats}   one profiled request each
-//   data/*.js                             what the pages show
-//   assets/report.{js,css}
+//   *.html                        pages
+//   data/*.js                     what they show
+//   requests/ID.js routes/KEY.js  one profiled request, one route each
+//   assets/*                      code and styles
 //   .pinfo-report                         marks the folder as ours to write over
 //
 // Every file appears whole or not at all. Errors name the file.
@@ -19,8 +19,8 @@ namespace pinfo::html {
 
 class OutputDirectory {
  public:
-  // Creates the folder, or takes over an earlier report's and removes its request pages, which
-  // later requests of the same id must not be mistaken for. Any other folder with something in it
+  // Creates the folder, or takes over an earlier report's and removes its requests and routes,
+  // which later ones of the same id must not be mistaken for. Any other folder with something in it
   // is refused.
   static Result<OutputDirectory> Open(const std::string& path);
 

@@ -12,8 +12,7 @@ struct Page {
   std::string title;
   // Beside data/report.js; names relative to the report's folder.
   std::vector<std::string> scripts = {};
-  std::string content = {};   // HTML, below the heading
-  bool in_subfolder = false;  // one level below the report's folder
+  bool live = false;  // served: it asks its server for newer data
 };
 
 // nonce: letters and digits. The page may load scripts and styles that carry it and nothing else,

@@ -14,14 +14,17 @@ namespace pinfo::html {
 struct ReportOptions {
   std::string directory;
   std::string database;  // its name, for people
-  // What requests and request pages are restricted to, as in RequestFilter.
+  // What it is restricted to, as in RequestFilter and SummaryFilter.
   std::optional<std::string> site;
   std::optional<std::string> route;
   std::optional<int64_t> since_wall_ns;
+  std::optional<int64_t> until_wall_ns;
   int64_t requests = 100'000;  // rows listed, the slowest
-  int64_t profiles = 200;      // pages of profiled requests, the slowest
+  int64_t profiles = 1000;     // pages of profiled requests, the slowest
+  int64_t route_pages = 200;   // those with a page, the costliest
   bool show_values = false;    // query strings as they came; otherwise without their values
   int64_t written_wall_ns = 0;
+  bool live = false;  // served: pages ask for their data again and again
 };
 
 // The page to open, directory/index.html. Memory grows with options.profiles, routes and processes,

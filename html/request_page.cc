@@ -3,182 +3,158 @@
 #include <algorithm>
 #include <cstddef>
 #include <filesystem>
-#include <string>
 #include <utility>
 #include <vector>
 
-#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "collector/emit/dot.h"
+#include "collector/emit/chrome_trace.h"
 #include "collector/emit/file_io.h"
-#include "collector/emit/graphviz.h"
+#include "collector/emit/pprof.h"
+#include "collector/emit/pstats_writer.h"
 #include "collector/profile/call_graph.h"
 #include "collector/views/verdict.h"
 #include "html/data_script.h"
-#include "html/escape.h"
-#include "html/inline_svg.h"
-#include "html/page.h"
+#include "html/mask.h"
+#include "html/profile_json.h"
 #include "html/request_json.h"
 
 namespace pinfo::html {
 namespace {
 
-// More than anybody reads; a deep C++ program has tens of thousands.
-constexpr size_t kListedFunctions = 2000;
-constexpr size_t kLargestStatsFile = size_t{64} << 20;
-
-// What the page shows of the files beside it.
-struct Files {
-  std::string drawing;                                     // HTML
-  std::vector<std::pair<std::string, std::string>> links;  // file, what it is
-  std::string missing;                                     // text; empty where all are there
-};
-
-nlohmann::json FunctionsJson(const CallGraph& graph) {
-  std::vector<const CallGraph::FunctionCost*> costs;
-  costs.reserve(graph.functions.size());
-  for (const CallGraph::FunctionCost& cost : graph.functions) {
-    costs.push_back(&cost);
-  }
-  std::ranges::stable_sort(costs, std::greater{},
-                           [](const CallGraph::FunctionCost* cost) { return cost->total_ns; });
-  costs.resize(std::min(costs.size(), kListedFunctions));
-  nlohmann::json functions = nlohmann::json::array();
-  for (const CallGraph::FunctionCost* cost : costs) {
-    const Function& function = cost->function;
-    // A frame in brackets stands for time without samples.
-    const bool sampled = graph.calls_are_samples && !function.name.starts_with('[');
-    functions.push_back({{"name", function.name},
-                         {"file", function.file},
-                         {"line", function.line},
-                         {"module", function.module},
-                         {"self_ns", cost->self_ns},
-                         {"total_ns", cost->total_ns},
-                         {"samples", sampled ? nlohmann::json(cost->calls) : nullptr}});
-  }
-  return functions;
-}
-
-nlohmann::json PageJson(const RequestRow& row, bool show_values, const Profile& profile,
-                        const CallGraph& graph) {
-  nlohmann::json functions = FunctionsJson(graph);
-  const size_t listed = functions.size();
-  return {
-      {"request", RequestJson(row, show_values)},
-      {"tid", row.tid.value},
-      {"protocol", row.protocol},
-      {"tls", row.tls},
-      {"queue_ns", OrNull(row.queue_ns)},
-      {"first_byte_ns", OrNull(row.first_byte_ns)},
-      {"bytes_in", row.bytes_in},
-      {"verdict", DescribeTime(row, profile.tree)},
-      {"profile_ns", profile.tree.TotalNs()},
-      {"samples", profile.samples},
-      {"samples_incomplete", profile.samples_incomplete.Incomplete()},
-      {"stack_ends", DescribeStackEnds(profile.samples_incomplete)},
-      {"functions", std::move(functions)},
-      {"functions_left", graph.functions.size() - listed},
-  };
-}
-
-void SetDrawing(const Result<std::string>& svg, Files* files) {
-  const Result<std::string> drawing = svg ? InlineSvg(*svg) : svg;
-  files->drawing = drawing ? "<div class=\"drawing\" role=\"region\" aria-label=\"Call graph\" "
-                             "tabindex=\"0\">\n" +
-                                 *drawing + "</div>\n"
-                           : "<p>No drawing: " + EscapeHtml(drawing.error().message) + ".</p>\n";
-}
-
-Status WriteGraph(const CallGraph& graph, const std::string& id, const OutputDirectory& directory,
-                  Files* files) {
-  const Result<std::string> dot = WriteDot(graph, DotOptions());
-  if (!dot) {
-    SetDrawing(dot, files);
-    return {};
-  }
-  if (Status status = directory.Write("requests/" + id + ".dot", *dot); !status) {
-    return status;
-  }
-  files->links.emplace_back(id + ".dot", "call graph as DOT");
-  const Result<std::string> svg = RenderDot(*dot, GraphFormat::kSvg);
-  SetDrawing(svg, files);
-  if (!svg) {
-    return {};
-  }
-  files->links.emplace_back(id + ".svg", "call graph as SVG");
-  return directory.Write("requests/" + id + ".svg", *svg);
-}
+constexpr size_t kLargestStatsFile = size_t{4} << 20;
+// More spans than a screen has pixels.
+constexpr size_t kTimelineSpans = 4000;
+constexpr size_t kNamedCallers = 4;
 
 // The path comes out of the database, which may be somebody else's: only what is a stats file is
 // copied (a pstats file is one marshalled dict, which begins with '{').
-Status CopyStatsFile(const RequestRow& row, const std::string& id, const OutputDirectory& directory,
-                     Files* files) {
+Result<std::string> ReadStatsFile(const std::string& path) {
   namespace fs = std::filesystem;
-  if (row.stats_file.empty()) {
-    return {};
-  }
   std::error_code error;
-  const bool regular = fs::is_regular_file(fs::symlink_status(row.stats_file, error));
-  const Result<std::string> stats = regular && fs::path(row.stats_file).extension() == ".stats"
-                                        ? ReadFile(row.stats_file, kLargestStatsFile)
-                                        : Fail(row.stats_file + ": no stats file is there");
-  if (!stats) {
-    files->missing = stats.error().message;
-    return {};
+  if (path.empty() || fs::path(path).extension() != ".stats" ||
+      !fs::is_regular_file(fs::symlink_status(path, error))) {
+    return Fail("no stats file");
   }
-  if (!stats->starts_with('{')) {
-    files->missing = row.stats_file + ": not a stats file";
-    return {};
+  Result<std::string> stats = ReadFile(path, kLargestStatsFile);
+  if (stats && !stats->starts_with('{')) {
+    return Fail("not a stats file");
   }
-  files->links.emplace_back(id + ".stats", "profile for python3 -m pstats");
-  return directory.Write("requests/" + id + ".stats", *stats);
+  return stats;
 }
 
-std::string ContentHtml(const Files& files) {
-  std::string links;
-  for (const auto& [file, what] : files.links) {
-    links +=
-        fmt::format("<li><a href=\"{0}\" download>{0}</a> <span class=\"note\">{1}</span></li>\n",
-                    EscapeHtml(file), EscapeHtml(what));
+// Innermost first: what a span of the timeline is called, and where it came from.
+std::string SpanName(const Timeline& timeline, const TimelineSample& sample) {
+  std::string name;
+  size_t named = 0;
+  for (size_t i = sample.root_first.size(); i-- > 0 && named < kNamedCallers; ++named) {
+    name +=
+        (name.empty() ? "" : "\n") +
+        Shorten(timeline.tree.functions()[sample.root_first[i].function].name, kListedTextBytes);
   }
-  if (!files.missing.empty()) {
-    links += "<li>No stats file: " + EscapeHtml(files.missing) + "</li>\n";
+  return name;
+}
+
+// spans: [begin, end, kind, thread, index of names]; neighbours that touch and are the same are
+// one.
+nlohmann::json TimelineJson(const Timeline& timeline) {
+  nlohmann::json names = nlohmann::json::array();
+  nlohmann::json spans = nlohmann::json::array();
+  std::map<std::string, size_t> name_index;
+  std::map<uint32_t, size_t> last_of_thread;  // place in spans
+  size_t left = 0;
+  for (const TimelineSample& sample : timeline.samples) {
+    const auto [entry, added] = name_index.try_emplace(SpanName(timeline, sample), names.size());
+    if (added) {
+      names.push_back(entry->first);
+    }
+    const auto last = last_of_thread.find(sample.tid);
+    if (last != last_of_thread.end()) {
+      nlohmann::json& before = spans[last->second];
+      if (before[1] == sample.begin_ns && before[2] == static_cast<int>(sample.kind) &&
+          before[4] == entry->second) {
+        before[1] = sample.end_ns;
+        continue;
+      }
+    }
+    if (spans.size() >= kTimelineSpans) {
+      ++left;
+      continue;
+    }
+    last_of_thread[sample.tid] = spans.size();
+    spans.push_back(
+        {sample.begin_ns, sample.end_ns, static_cast<int>(sample.kind), sample.tid, entry->second});
   }
-  return "<section id=\"call-graph\">\n<h2>Call graph</h2>\n" + files.drawing +
-         "</section>\n<section>\n<h2>Files</h2>\n<ul class=\"plain\">\n" + links +
-         "</ul>\n</section>\n";
+  nlohmann::json calls = nlohmann::json::array();
+  for (const TimelineCall& call : timeline.calls) {
+    calls.push_back({{"begin_ns", call.begin_ns},
+                     {"end_ns", call.end_ns},
+                     {"tid", call.tid},
+                     {"name", Shorten(call.name, kListedTextBytes)},
+                     {"peer", call.peer}});
+  }
+  return {{"names", std::move(names)},
+          {"spans", std::move(spans)},
+          {"spans_left", left},
+          {"calls", std::move(calls)}};
+}
+
+void MaskTimeline(const RequestRow& row, bool show_values, Timeline& timeline) {
+  timeline.name = row.method + " " + ShownTarget(row, show_values);
+  if (!show_values) {
+    for (TimelineCall& call : timeline.calls) {
+      call.name = MaskQueryValues(call.name);
+    }
+  }
+}
+
+nlohmann::json FilesJson(const RequestRow& row, const Timeline& timeline, const Profile& profile,
+                         const CallGraph& graph) {
+  const std::string id = std::to_string(row.id.value);
+  nlohmann::json files = nlohmann::json::array();
+  const auto add = [&files](const std::string& name, const char* what, const std::string& bytes) {
+    files.push_back({{"name", name}, {"what", what}, {"base64", Base64(bytes)}});
+  };
+  if (Result<std::string> stats = ReadStatsFile(row.stats_file); stats) {
+    add(id + ".stats", "Stats file, for python3 -m pstats, snakeviz and pinfo stats", *stats);
+  } else if (!graph.functions.empty()) {
+    add(id + ".stats", "Stats file made from the samples, for python3 -m pstats and snakeviz",
+        EncodePstats(graph));
+  }
+  const ProfileTitle title = {.text = "request " + id + ": " + timeline.name,
+                              .start_wall_ns = row.start_wall_ns};
+  if (Result<std::string> pprof = EncodePprof(profile.tree, title); pprof) {
+    add(id + ".pb.gz", "pprof, for go tool pprof", *pprof);
+  }
+  add(id + ".trace.json", "Timeline, for ui.perfetto.dev", EncodeChromeTrace(timeline));
+  return files;
 }
 
 }  // namespace
 
-Status WriteRequestPage(Reader& reader, const RequestRow& row, bool show_values,
-                        const OutputDirectory& directory, std::string_view nonce) {
+Result<std::string> RequestPageScript(Reader& reader, const RequestRow& row, bool show_values) {
   const Result<Profile> profile = reader.RequestProfile(row.id);
   if (!profile) {
     return tl::unexpected(profile.error());
   }
+  Result<Timeline> timeline = reader.RequestTimeline(row.id);
+  if (!timeline) {
+    return tl::unexpected(timeline.error());
+  }
+  MaskTimeline(row, show_values, *timeline);
   const CallGraph graph = BuildCallGraph(profile->tree);
-  const std::string id = std::to_string(row.id.value);
-  Files files;
-  if (Status status = WriteGraph(graph, id, directory, &files); !status) {
-    return status;
-  }
-  if (Status status = CopyStatsFile(row, id, directory, &files); !status) {
-    return status;
-  }
-  const std::string data = "requests/" + id + ".js";
-  if (Status status =
-          directory.Write(data, DataScript("request", PageJson(row, show_values, *profile, graph)));
-      !status) {
-    return status;
-  }
-  const Page page = {.kind = "request",
-                     .title = "Request " + id,
-                     .scripts = {data},
-                     .content = ContentHtml(files),
-                     .in_subfolder = true};
-  return directory.Write("requests/" + id + ".html", RenderPage(page, nonce));
+  return PackedScript("request", {{"request", RequestJson(row, show_values)},
+                                  {"tid", row.tid.value},
+                                  {"protocol", row.protocol},
+                                  {"tls", row.tls},
+                                  {"queue_ns", OrNull(row.queue_ns)},
+                                  {"first_byte_ns", OrNull(row.first_byte_ns)},
+                                  {"bytes_in", row.bytes_in},
+                                  {"process", timeline->process},
+                                  {"verdict", DescribeTime(row, profile->tree)},
+                                  {"timeline", TimelineJson(*timeline)},
+                                  {"profile", ProfileJson(*profile, graph)},
+                                  {"files", FilesJson(row, *timeline, *profile, graph)}});
 }
 
 }  // namespace pinfo::html

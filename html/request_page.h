@@ -1,18 +1,16 @@
-// The page of one profiled request, and the files beside it: ID.js (its data), ID.dot, ID.svg and,
-// where it is still there, a copy of its stats file.
+// What the page of one profiled request shows, and the files it offers: the stats file (the one
+// that was written when the request was served where it is still there, which may have exact
+// counts), pprof, and the timeline as a Chrome trace. The page makes DOT and SVG itself.
 #pragma once
 
-#include <string_view>
+#include <string>
 
 #include "collector/base/result.h"
 #include "collector/store/reader.h"
-#include "html/output_directory.h"
 
 namespace pinfo::html {
 
-// A drawing that fails (Graphviz may refuse a graph) or a stats file that is gone is said on the
-// page; a file that cannot be written is an error.
-Status WriteRequestPage(Reader& reader, const RequestRow& row, bool show_values,
-                        const OutputDirectory& directory, std::string_view nonce);
+// requests/ID.js. A stats file that is gone is made anew from the samples.
+Result<std::string> RequestPageScript(Reader& reader, const RequestRow& row, bool show_values);
 
 }  // namespace pinfo::html

@@ -1,20 +1,17 @@
 #include "html/request_rows.h"
 
+#include <utility>
+
 #include "html/data_script.h"
 #include "html/mask.h"
 #include "html/request_json.h"
 
 namespace pinfo::html {
 
-RequestRowsWriter::RequestRowsWriter(StreamedFile& file, const std::vector<RequestRow>& pages,
-                                     bool show_values)
-    : file_(file), show_values_(show_values) {
-  for (const RequestRow& row : pages) {
-    pages_.insert(row.id.value);
-  }
-}
+RequestRowsWriter::RequestRowsWriter(Sink sink, HasPage has_page, bool show_values)
+    : sink_(std::move(sink)), has_page_(std::move(has_page)), show_values_(show_values) {}
 
-Status RequestRowsWriter::Begin() { return file_.Append("pinfoData.requests=[];\n"); }
+Status RequestRowsWriter::Begin() { return sink_("pinfoData.requests=[];\n"); }
 
 // The order is that of decodeRequests in html/src/data.ts.
 Status RequestRowsWriter::Add(const RequestRow& row) {
@@ -36,7 +33,7 @@ Status RequestRowsWriter::Add(const RequestRow& row) {
       row.bytes_out,
       row.samples,
       row.weight,
-      pages_.contains(row.id.value) ? 1 : 0,
+      has_page_(row) ? 1 : 0,
   });
   return rows_.size() < kChunkRows ? Status() : WriteChunk();
 }
@@ -57,7 +54,7 @@ Status RequestRowsWriter::WriteChunk() {
   strings_ = nlohmann::json::array();
   rows_ = nlohmann::json::array();
   string_index_.clear();
-  return file_.Append("pinfoData.requests.push(" + ScriptString(ToJson(chunk)) + ");\n");
+  return sink_("pinfoData.requests.push(" + ScriptString(ToJson(chunk)) + ");\n");
 }
 
 }  // namespace pinfo::html

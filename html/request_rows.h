@@ -6,18 +6,16 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
-#include <unordered_set>
-#include <vector>
 
 #include <nlohmann/json.hpp>
 
 #include "collector/base/result.h"
 #include "collector/store/rows.h"
-#include "html/output_directory.h"
+#include "html/route_page.h"
 
 namespace pinfo::html {
 
@@ -25,8 +23,9 @@ class RequestRowsWriter {
  public:
   static constexpr size_t kChunkRows = 1000;
 
-  // pages: the requests that have one. file outlives the writer.
-  RequestRowsWriter(StreamedFile& file, const std::vector<RequestRow>& pages, bool show_values);
+  using Sink = std::function<Status(std::string_view)>;
+
+  RequestRowsWriter(Sink sink, HasPage has_page, bool show_values);
 
   Status Begin();
   Status Add(const RequestRow& row);
@@ -36,9 +35,9 @@ class RequestRowsWriter {
   size_t String(std::string_view text);
   Status WriteChunk();
 
-  StreamedFile& file_;
+  Sink sink_;
+  HasPage has_page_;
   const bool show_values_;
-  std::unordered_set<int64_t> pages_;
   nlohmann::json strings_ = nlohmann::json::array();
   nlohmann::json rows_ = nlohmann::json::array();
   std::unordered_map<std::string, size_t> string_index_;

@@ -2,35 +2,24 @@
 
 #include <algorithm>
 #include <cstring>
+#include <functional>
 #include <optional>
 #include <string>
 
 #include <fmt/format.h>
-#include <fnmatch.h>
 #include <sys/wait.h>
 
 #include "collector/store/loss.h"
 #include "collector/store/own_cost.h"
 #include "html/data_script.h"
+#include "html/machine_history.h"
 #include "html/mask.h"
 #include "html/request_json.h"
+#include "html/route_page.h"
+#include "html/time_series.h"
 
 namespace pinfo::html {
 namespace {
-
-constexpr int64_t kNsPerMinute = 60'000'000'000;
-constexpr int64_t kUsPerMinute = 60'000'000;
-
-nlohmann::json LatencyJson(const LatencySummary& latency) {
-  return {
-      {"count", latency.count},       {"failed", latency.failed},
-      {"sum_ns", latency.sum_ns},     {"min_ns", latency.min_ns},
-      {"max_ns", latency.max_ns},     {"p50_ns", latency.p50_ns},
-      {"p90_ns", latency.p90_ns},     {"p99_ns", latency.p99_ns},
-      {"timed", latency.timed},       {"on_cpu_sum_ns", latency.on_cpu_sum_ns},
-      {"bytes_in", latency.bytes_in}, {"bytes_out", latency.bytes_out},
-  };
-}
 
 nlohmann::json LossesJson(const LossCounts& lost) {
   nlohmann::json losses = nlohmann::json::array();
@@ -93,12 +82,6 @@ std::string ExitText(int32_t status) {
   return fmt::format("exit {}", WEXITSTATUS(status));
 }
 
-bool MatchesRoute(const std::string& pattern, const std::string& route) {
-  return pattern.find_first_of("*?") == std::string::npos
-             ? pattern == route
-             : fnmatch(pattern.c_str(), route.c_str(), 0) == 0;
-}
-
 nlohmann::json ProcessJson(const ProcessSummary& summary) {
   const ProcessRow& process = summary.process;
   const bool figures = summary.last.wall_ns != 0;
@@ -132,8 +115,6 @@ nlohmann::json ProcessJson(const ProcessSummary& summary) {
 
 nlohmann::json TotalsJson(const Totals& totals) {
   return {
-      {"latency", LatencyJson(totals.latency)},
-      {"sites", totals.sites},
       {"processes", totals.processes},
       {"processes_alive", totals.processes_alive},
       {"request_rows", totals.request_rows},
@@ -150,43 +131,49 @@ nlohmann::json TotalsJson(const Totals& totals) {
   };
 }
 
+// What the filter changes.
+Status AddFiltered(Reader& reader, const SummaryFilter& filter, nlohmann::json* overview) {
+  const Result<LatencySummary> latency = reader.Summary(filter);
+  if (!latency) {
+    return tl::unexpected(latency.error());
+  }
+  const Result<std::vector<SiteSummary>> sites = reader.Sites(filter);
+  if (!sites) {
+    return tl::unexpected(sites.error());
+  }
+  const Result<TimeSeries> series = LoadTimeSeries(reader, filter);
+  if (!series) {
+    return tl::unexpected(series.error());
+  }
+  Result<nlohmann::json> machine = MachineHistoryJson(reader, filter);
+  if (!machine) {
+    return tl::unexpected(machine.error());
+  }
+  (*overview)["latency"] = LatencyJson(*latency);
+  (*overview)["sites"] = sites->size();
+  (*overview)["series"] = SeriesJson(*series);
+  (*overview)["machine"] = std::move(*machine);
+  return {};
+}
+
 }  // namespace
 
-nlohmann::json BinMinutes(const std::vector<std::pair<int64_t, LatencySummary>>& minutes,
-                          int64_t* bin_minutes) {
-  nlohmann::json json = nlohmann::json::array();
-  *bin_minutes = 1;
-  if (minutes.empty()) {
-    return json;
-  }
-  struct Bin {
-    LatencySummary sum;
-    int64_t worst_p99_ns = 0;
+SummaryFilter SummaryFilterOf(const ReportOptions& options) {
+  return {.site = options.site,
+          .route = options.route,
+          .since_wall_ns = options.since_wall_ns,
+          .until_wall_ns = options.until_wall_ns};
+}
+
+nlohmann::json LatencyJson(const LatencySummary& latency) {
+  return {
+      {"count", latency.count},       {"failed", latency.failed},
+      {"sum_ns", latency.sum_ns},     {"min_ns", latency.min_ns},
+      {"max_ns", latency.max_ns},     {"p50_ns", latency.p50_ns},
+      {"p90_ns", latency.p90_ns},     {"p99_ns", latency.p99_ns},
+      {"timed", latency.timed},       {"on_cpu_sum_ns", latency.on_cpu_sum_ns},
+      {"bytes_in", latency.bytes_in}, {"bytes_out", latency.bytes_out},
   };
-  const int64_t first = minutes.front().first;
-  const int64_t span = minutes.back().first - first + 1;
-  *bin_minutes = (span + kChartBins - 1) / kChartBins;
-  std::vector<Bin> bins(static_cast<size_t>((span + *bin_minutes - 1) / *bin_minutes));
-  for (const auto& [minute, latency] : minutes) {
-    Bin& bin = bins[static_cast<size_t>((minute - first) / *bin_minutes)];
-    bin.sum.count += latency.count;
-    bin.sum.failed += latency.failed;
-    bin.sum.sum_ns += latency.sum_ns;
-    bin.worst_p99_ns = std::max(bin.worst_p99_ns, latency.p99_ns);
-  }
-  int64_t minute = first;
-  for (const Bin& bin : bins) {
-    const bool some = bin.sum.count > 0;
-    json.push_back({
-        {"start_us", minute * kUsPerMinute},
-        {"count", bin.sum.count},
-        {"failed", bin.sum.failed},
-        {"mean_ns", some ? nlohmann::json(bin.sum.sum_ns / bin.sum.count) : nullptr},
-        {"p99_ns", some ? nlohmann::json(bin.worst_p99_ns) : nullptr},
-    });
-    minute += *bin_minutes;
-  }
-  return json;
 }
 
 Result<nlohmann::json> OverviewData(Reader& reader, const ReportOptions& options) {
@@ -198,38 +185,52 @@ Result<nlohmann::json> OverviewData(Reader& reader, const ReportOptions& options
   if (!sessions) {
     return tl::unexpected(sessions.error());
   }
-  const auto minutes = reader.Minutes(options.since_wall_ns.value_or(0) / kNsPerMinute);
-  if (!minutes) {
-    return tl::unexpected(minutes.error());
-  }
-  int64_t bin_minutes = 1;
   int64_t thinned = 0;
   for (const SessionRow& session : *sessions) {
     thinned += session.rows_thinned;
   }
   nlohmann::json overview = TotalsJson(*totals);
-  overview["bins"] = BinMinutes(*minutes, &bin_minutes);
-  overview["bin_minutes"] = bin_minutes;
+  if (Status status = AddFiltered(reader, SummaryFilterOf(options), &overview); !status) {
+    return tl::unexpected(status.error());
+  }
   overview["rows_thinned"] = thinned;
   overview["own_cost"] = OwnCostJson(OwnCostOf(*sessions));
   overview["sessions"] = SessionsJson(*sessions);
   return overview;
 }
 
-Result<nlohmann::json> RoutesData(Reader& reader, const ReportOptions& options) {
-  const Result<std::vector<RouteSummary>> routes = reader.Routes();
-  if (!routes) {
-    return tl::unexpected(routes.error());
+Result<nlohmann::json> SitesData(Reader& reader, const ReportOptions& options) {
+  const Result<std::vector<SiteSummary>> sites = reader.Sites(SummaryFilterOf(options));
+  if (!sites) {
+    return tl::unexpected(sites.error());
   }
   nlohmann::json rows = nlohmann::json::array();
-  for (const RouteSummary& route : *routes) {
-    if ((options.site && *options.site != route.site) ||
-        (options.route && !MatchesRoute(*options.route, route.route))) {
-      continue;
-    }
-    rows.push_back({{"site", Shorten(route.site, kListedTextBytes)},
-                    {"route", Shorten(route.route, kListedTextBytes)},
-                    {"latency", LatencyJson(route.latency)}});
+  for (const SiteSummary& site : *sites) {
+    rows.push_back({{"site", Shorten(site.site, kListedTextBytes)},
+                    {"routes", site.routes},
+                    {"latency", LatencyJson(site.latency)}});
+  }
+  return rows;
+}
+
+Result<std::vector<RouteSummary>> CostliestRoutes(Reader& reader, const ReportOptions& options) {
+  Result<std::vector<RouteSummary>> routes = reader.Routes(SummaryFilterOf(options));
+  if (routes) {
+    std::ranges::stable_sort(*routes, std::greater{},
+                             [](const RouteSummary& route) { return route.latency.sum_ns; });
+  }
+  return routes;
+}
+
+nlohmann::json RoutesData(const std::vector<RouteSummary>& routes, int64_t pages) {
+  nlohmann::json rows = nlohmann::json::array();
+  for (const RouteSummary& route : routes) {
+    const auto place = static_cast<int64_t>(rows.size());
+    rows.push_back(
+        {{"site", Shorten(route.site, kListedTextBytes)},
+         {"route", Shorten(route.route, kListedTextBytes)},
+         {"latency", LatencyJson(route.latency)},
+         {"page", place < pages ? nlohmann::json(RouteKey(route)) : nlohmann::json(nullptr)}});
   }
   return rows;
 }

@@ -1,8 +1,7 @@
-// What the overview, the routes and the processes show, as html/src/data.ts declares it.
+// What the overview, the sites, the routes and the processes show, as html/src/data.ts declares it.
 #pragma once
 
 #include <cstdint>
-#include <utility>
 #include <vector>
 
 #include <nlohmann/json.hpp>
@@ -13,16 +12,15 @@
 
 namespace pinfo::html {
 
-// At most this many points in the chart over time.
-inline constexpr int64_t kChartBins = 240;
+SummaryFilter SummaryFilterOf(const ReportOptions& options);
 
-// Minutes, oldest first, as evenly spaced bins of whole minutes without a gap. A bin's p99 is that
-// of its worst minute: percentiles of minutes cannot be added up.
-nlohmann::json BinMinutes(const std::vector<std::pair<int64_t, LatencySummary>>& minutes,
-                          int64_t* bin_minutes);
+nlohmann::json LatencyJson(const LatencySummary& latency);
 
 Result<nlohmann::json> OverviewData(Reader& reader, const ReportOptions& options);
-Result<nlohmann::json> RoutesData(Reader& reader, const ReportOptions& options);
+Result<nlohmann::json> SitesData(Reader& reader, const ReportOptions& options);
+// What most time was spent in comes first: the first ones have pages.
+Result<std::vector<RouteSummary>> CostliestRoutes(Reader& reader, const ReportOptions& options);
+nlohmann::json RoutesData(const std::vector<RouteSummary>& routes, int64_t pages);
 Result<nlohmann::json> ProcessesData(Reader& reader);
 
 }  // namespace pinfo::html

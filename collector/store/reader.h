@@ -46,6 +46,15 @@ struct ProfileFilter {
   std::optional<int64_t> until_wall_ns = std::nullopt;
 };
 
+// What summaries are over; nullopt: any. Minutes are what is kept: a minute counts where a part of
+// it lies in [since, until).
+struct SummaryFilter {
+  std::optional<std::string> site = std::nullopt;
+  std::optional<std::string> route = std::nullopt;  // exact, or a glob where it holds * or ?
+  std::optional<int64_t> since_wall_ns = std::nullopt;
+  std::optional<int64_t> until_wall_ns = std::nullopt;
+};
+
 // Exact over everything counted (MinuteRow), not only over the rows kept.
 struct LatencySummary {
   int64_t count = 0;
@@ -144,19 +153,28 @@ class Reader {
   // Calls visit for each; stops when it returns false.
   virtual Status ForEachRequest(const RequestFilter& filter,
                                 const std::function<bool(const RequestRow&)>& visit) = 0;
+  // How many rows that would be; order and limit do not matter.
+  virtual Result<int64_t> CountRequests(const RequestFilter& filter) = 0;
   virtual Result<std::optional<RequestRow>> FindRequest(RequestId id) = 0;
   // The calls that the request made to other servers, the longest waited for first. Empty where it
   // made none.
   virtual Result<std::vector<CallRow>> RequestCalls(RequestId id) = 0;
   virtual Result<std::vector<ProcessSummary>> Processes() = 0;
-  virtual Result<std::vector<SiteSummary>> Sites() = 0;
-  virtual Result<std::vector<RouteSummary>> Routes() = 0;
+  // Sites and routes without a request in the filter are left out.
+  virtual Result<std::vector<SiteSummary>> Sites(const SummaryFilter& filter) = 0;
+  virtual Result<std::vector<RouteSummary>> Routes(const SummaryFilter& filter) = 0;
+  Result<std::vector<SiteSummary>> Sites() { return Sites(SummaryFilter()); }
+  Result<std::vector<RouteSummary>> Routes() { return Routes(SummaryFilter()); }
+  // Over all that the filter lets through.
+  virtual Result<LatencySummary> Summary(const SummaryFilter& filter) = 0;
   virtual Result<Totals> GetTotals() = 0;
   virtual Result<std::vector<SessionRow>> Sessions() = 0;
-  // Requests, failures and latency a minute, oldest first, over all sites.
-  virtual Result<std::vector<std::pair<int64_t, LatencySummary>>> Minutes(int64_t since_minute) = 0;
+  // Requests, failures and latency a minute, oldest first.
+  virtual Result<std::vector<std::pair<int64_t, LatencySummary>>> Minutes(
+      const SummaryFilter& filter) = 0;
   // Oldest first; bins without anything are left out.
-  // Minutes are what is kept, so bins of less than one hold a whole minute. site, route: exact.
+  // Minutes are what is kept, so bins of less than one hold a whole minute. site: exact; route:
+  // exact, or a glob where it holds * or ?.
   virtual Result<std::vector<LatencyCount>> LatencyHistory(
       const HistoryRange& range, const std::optional<std::string>& site,
       const std::optional<std::string>& route) = 0;

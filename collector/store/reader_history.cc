@@ -100,7 +100,7 @@ Result<std::vector<LatencyCount>> LoadLatencyHistory(Database& database, const H
       " FROM minute m JOIN minute_bucket b ON b.minute_id = m.id"
       " JOIN route ON route.id = m.route_id JOIN site ON site.id = route.site_id"
       " WHERE m.minute >= ?1 AND m.minute < ?2 AND (?4 IS NULL OR site.name = ?4)"
-      " AND (?5 IS NULL OR route.name = ?5) GROUP BY bin, b.bucket ORDER BY bin, b.bucket",
+      " AND (?5 IS NULL OR route.name GLOB ?5) GROUP BY bin, b.bucket ORDER BY bin, b.bucket",
       [&counts](const Statement& row) {
         counts.push_back({.wall_ns = row.Int(0),
                           .bucket = static_cast<uint16_t>(row.Int(1)),
@@ -109,7 +109,7 @@ Result<std::vector<LatencyCount>> LoadLatencyHistory(Database& database, const H
       },
       range.since_wall_ns / kNsPerMinute,
       range.until_wall_ns / kNsPerMinute + (range.until_wall_ns % kNsPerMinute != 0 ? 1 : 0),
-      range.bin_ns, site, route);
+      range.bin_ns, site, route ? std::optional(GlobPattern(*route)) : std::nullopt);
   if (!status) {
     return tl::unexpected(status.error());
   }

@@ -19,14 +19,16 @@ namespace pinfo::sqlite {
 // reader_requests.cc
 Status ForEachRequest(Database& database, const RequestFilter& filter,
                       const std::function<bool(const RequestRow&)>& visit);
+Result<int64_t> CountRequests(Database& database, const RequestFilter& filter);
 Result<std::optional<RequestRow>> FindRequest(Database& database, RequestId id);
 Result<std::vector<CallRow>> RequestCalls(Database& database, RequestId id);
 
 // reader_summaries.cc
-Result<std::vector<SiteSummary>> LoadSites(Database& database);
-Result<std::vector<RouteSummary>> LoadRoutes(Database& database);
+Result<std::vector<SiteSummary>> LoadSites(Database& database, const SummaryFilter& filter);
+Result<std::vector<RouteSummary>> LoadRoutes(Database& database, const SummaryFilter& filter);
+Result<LatencySummary> LoadSummary(Database& database, const SummaryFilter& filter);
 Result<std::vector<std::pair<int64_t, LatencySummary>>> LoadMinutes(Database& database,
-                                                                    int64_t since_minute);
+                                                                    const SummaryFilter& filter);
 Result<Totals> LoadTotals(Database& database);
 
 // reader_processes.cc
@@ -48,6 +50,10 @@ Result<std::vector<SystemRow>> LoadLatestSystems(Database& database);
 Result<Profile> LoadRequestProfile(Database& database, RequestId id);
 Result<Profile> LoadPooledProfile(Database& database, const ProfileFilter& filter);
 Result<Timeline> LoadTimeline(Database& database, RequestId id);
+
+// A route as people give it, for SQLite's GLOB, which also knows [sets]: here a bracket stands for
+// itself.
+std::string GlobPattern(std::string_view route);
 
 // Prepares sql and calls visit for each row until it returns false.
 template <typename Visit, typename... Values>

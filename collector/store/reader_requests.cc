@@ -82,15 +82,6 @@ const char* OrderBy(RequestOrder order) {
   return "r.id";  // not reached: every order is named above
 }
 
-// SQLite's GLOB also knows [sets]; here a bracket stands for itself.
-std::string GlobPattern(std::string_view route) {
-  std::string pattern;
-  for (const char c : route) {
-    pattern += c == '[' ? "[[]" : std::string(1, c);
-  }
-  return pattern;
-}
-
 // WHERE clauses with their values, in order.
 struct Conditions {
   std::string sql;
@@ -160,7 +151,29 @@ Conditions ConditionsOf(const RequestFilter& filter) {
   return conditions;
 }
 
+Result<Statement> PrepareFor(Database& database, std::string_view sql,
+                             const Conditions& conditions) {
+  Result<Statement> statement = database.Prepare(sql);
+  if (!statement) {
+    return statement;
+  }
+  int index = 0;
+  for (const auto& value : conditions.values) {
+    ++index;
+    std::visit([&](const auto& each) { statement->BindAt(index, each); }, value);
+  }
+  return statement;
+}
+
 }  // namespace
+
+std::string GlobPattern(std::string_view route) {
+  std::string pattern;
+  for (const char c : route) {
+    pattern += c == '[' ? "[[]" : std::string(1, c);
+  }
+  return pattern;
+}
 
 Status ForEachRequest(Database& database, const RequestFilter& filter,
                       const std::function<bool(const RequestRow&)>& visit) {
@@ -173,14 +186,9 @@ Status ForEachRequest(Database& database, const RequestFilter& filter,
     sql += " LIMIT ?";
     conditions.values.emplace_back(*filter.limit);
   }
-  Result<Statement> statement = database.Prepare(sql);
+  Result<Statement> statement = PrepareFor(database, sql, conditions);
   if (!statement) {
     return tl::unexpected(statement.error());
-  }
-  int index = 0;
-  for (const auto& value : conditions.values) {
-    ++index;
-    std::visit([&](const auto& each) { statement->BindAt(index, each); }, value);
   }
   while (true) {
     const Result<bool> row = statement->Step();
@@ -191,6 +199,20 @@ Status ForEachRequest(Database& database, const RequestFilter& filter,
       return {};
     }
   }
+}
+
+Result<int64_t> CountRequests(Database& database, const RequestFilter& filter) {
+  const Conditions conditions = ConditionsOf(filter);
+  Result<Statement> statement =
+      PrepareFor(database, "SELECT count(*) FROM request r" + conditions.sql, conditions);
+  if (!statement) {
+    return tl::unexpected(statement.error());
+  }
+  const Result<bool> row = statement->Step();
+  if (!row) {
+    return tl::unexpected(row.error());
+  }
+  return statement->Int(0);
 }
 
 Result<std::optional<RequestRow>> FindRequest(Database& database, RequestId id) {

@@ -60,44 +60,67 @@ std::string_view KeyOf(Group group) {
   return "0";  // not reached: every group is named above
 }
 
+constexpr int64_t kNsPerMinute = 60'000'000'000;
+
+std::optional<int64_t> FirstMinute(const SummaryFilter& filter) {
+  return filter.since_wall_ns ? std::optional(*filter.since_wall_ns / kNsPerMinute) : std::nullopt;
+}
+
+// The first minute that no longer counts.
+std::optional<int64_t> EndMinute(const SummaryFilter& filter) {
+  if (!filter.until_wall_ns) {
+    return std::nullopt;
+  }
+  const bool within = *filter.until_wall_ns % kNsPerMinute != 0;
+  return *filter.until_wall_ns / kNsPerMinute + (within ? 1 : 0);
+}
+
+// Of a minute m and its route. Numbered: 1 since, 2 until, 3 site, 4 route.
+constexpr std::string_view kFiltered =
+    " WHERE (?1 IS NULL OR m.minute >= ?1) AND (?2 IS NULL OR m.minute < ?2)"
+    " AND (?3 IS NULL OR route.site_id = (SELECT id FROM site WHERE name = ?3))"
+    " AND (?4 IS NULL OR route.name GLOB ?4)";
+
+template <typename Visit>
+Status ForEachFiltered(Database& database, const std::string& sql, const SummaryFilter& filter,
+                       Visit visit) {
+  const auto route =
+      filter.route ? std::optional<std::string>(GlobPattern(*filter.route)) : std::nullopt;
+  return ForEachRow(database, sql, visit, FirstMinute(filter), EndMinute(filter), filter.site,
+                    route);
+}
+
 Result<std::map<int64_t, LatencySummary>> LoadSummaries(Database& database, Group group,
-                                                        int64_t since_minute) {
+                                                        const SummaryFilter& filter) {
   std::map<int64_t, LatencySummary> summaries;
   std::map<int64_t, BucketCounts> histograms;
   const std::string sums = fmt::format(
       "SELECT {} AS key, sum(m.count), sum(m.failed), sum(m.latency_sum_ns), min(m.latency_min_ns),"
       " max(m.latency_max_ns), sum(m.timed), sum(m.on_cpu_sum_ns), sum(m.bytes_in),"
-      " sum(m.bytes_out) FROM minute m JOIN route ON route.id = m.route_id"
-      " WHERE m.minute >= ?1 GROUP BY key",
-      KeyOf(group));
+      " sum(m.bytes_out) FROM minute m JOIN route ON route.id = m.route_id{} GROUP BY key",
+      KeyOf(group), kFiltered);
   const std::string buckets = fmt::format(
       "SELECT {} AS key, b.bucket, sum(b.count) FROM minute m JOIN route ON route.id = m.route_id"
-      " JOIN minute_bucket b ON b.minute_id = m.id"
-      " WHERE m.minute >= ?1 GROUP BY key, b.bucket ORDER BY key, b.bucket",
-      KeyOf(group));
-  Status status = ForEachRow(
-      database, sums,
-      [&](const Statement& row) {
-        summaries[row.Int(0)] = {.count = row.Int(1),
-                                 .failed = row.Int(2),
-                                 .sum_ns = row.Int(3),
-                                 .min_ns = row.Int(4),
-                                 .max_ns = row.Int(5),
-                                 .timed = row.Int(6),
-                                 .on_cpu_sum_ns = row.Int(7),
-                                 .bytes_in = row.Int(8),
-                                 .bytes_out = row.Int(9)};
-        return true;
-      },
-      since_minute);
+      " JOIN minute_bucket b ON b.minute_id = m.id{}"
+      " GROUP BY key, b.bucket ORDER BY key, b.bucket",
+      KeyOf(group), kFiltered);
+  Status status = ForEachFiltered(database, sums, filter, [&](const Statement& row) {
+    summaries[row.Int(0)] = {.count = row.Int(1),
+                             .failed = row.Int(2),
+                             .sum_ns = row.Int(3),
+                             .min_ns = row.Int(4),
+                             .max_ns = row.Int(5),
+                             .timed = row.Int(6),
+                             .on_cpu_sum_ns = row.Int(7),
+                             .bytes_in = row.Int(8),
+                             .bytes_out = row.Int(9)};
+    return true;
+  });
   if (status) {
-    status = ForEachRow(
-        database, buckets,
-        [&](const Statement& row) {
-          histograms[row.Int(0)].emplace_back(static_cast<uint16_t>(row.Int(1)), row.Int(2));
-          return true;
-        },
-        since_minute);
+    status = ForEachFiltered(database, buckets, filter, [&](const Statement& row) {
+      histograms[row.Int(0)].emplace_back(static_cast<uint16_t>(row.Int(1)), row.Int(2));
+      return true;
+    });
   }
   if (!status) {
     return tl::unexpected(status.error());
@@ -186,8 +209,9 @@ Status AddProcesses(Database& database, std::vector<SiteSummary>& sites) {
 
 }  // namespace
 
-Result<std::vector<RouteSummary>> LoadRoutes(Database& database) {
-  Result<std::map<int64_t, LatencySummary>> summaries = LoadSummaries(database, Group::kRoute, 0);
+Result<std::vector<RouteSummary>> LoadRoutes(Database& database, const SummaryFilter& filter) {
+  Result<std::map<int64_t, LatencySummary>> summaries =
+      LoadSummaries(database, Group::kRoute, filter);
   if (!summaries) {
     return tl::unexpected(summaries.error());
   }
@@ -210,8 +234,9 @@ Result<std::vector<RouteSummary>> LoadRoutes(Database& database) {
   return routes;
 }
 
-Result<std::vector<SiteSummary>> LoadSites(Database& database) {
-  Result<std::map<int64_t, LatencySummary>> summaries = LoadSummaries(database, Group::kSite, 0);
+Result<std::vector<SiteSummary>> LoadSites(Database& database, const SummaryFilter& filter) {
+  Result<std::map<int64_t, LatencySummary>> summaries =
+      LoadSummaries(database, Group::kSite, filter);
   if (!summaries) {
     return tl::unexpected(summaries.error());
   }
@@ -237,25 +262,31 @@ Result<std::vector<SiteSummary>> LoadSites(Database& database) {
 }
 
 Result<std::vector<std::pair<int64_t, LatencySummary>>> LoadMinutes(Database& database,
-                                                                    int64_t since_minute) {
+                                                                    const SummaryFilter& filter) {
   const Result<std::map<int64_t, LatencySummary>> summaries =
-      LoadSummaries(database, Group::kMinute, since_minute);
+      LoadSummaries(database, Group::kMinute, filter);
   if (!summaries) {
     return tl::unexpected(summaries.error());
   }
   return std::vector<std::pair<int64_t, LatencySummary>>(summaries->begin(), summaries->end());
 }
 
-Result<Totals> LoadTotals(Database& database) {
-  Totals totals;
+Result<LatencySummary> LoadSummary(Database& database, const SummaryFilter& filter) {
   const Result<std::map<int64_t, LatencySummary>> summaries =
-      LoadSummaries(database, Group::kAll, 0);
+      LoadSummaries(database, Group::kAll, filter);
   if (!summaries) {
     return tl::unexpected(summaries.error());
   }
-  if (!summaries->empty()) {
-    totals.latency = summaries->begin()->second;
+  return summaries->empty() ? LatencySummary() : summaries->begin()->second;
+}
+
+Result<Totals> LoadTotals(Database& database) {
+  Totals totals;
+  const Result<LatencySummary> latency = LoadSummary(database, {});
+  if (!latency) {
+    return tl::unexpected(latency.error());
   }
+  totals.latency = *latency;
   for (const Figure& figure : kFigures) {
     const Result<int64_t> value = database.QueryInt(figure.sql);
     if (!value) {

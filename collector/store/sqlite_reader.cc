@@ -33,12 +33,23 @@ class SqliteReader : public Reader {
   Result<std::vector<ProcessSummary>> Processes() override {
     return sqlite::LoadProcesses(database_);
   }
-  Result<std::vector<SiteSummary>> Sites() override { return sqlite::LoadSites(database_); }
-  Result<std::vector<RouteSummary>> Routes() override { return sqlite::LoadRoutes(database_); }
+  Result<int64_t> CountRequests(const RequestFilter& filter) override {
+    return sqlite::CountRequests(database_, filter);
+  }
+  Result<std::vector<SiteSummary>> Sites(const SummaryFilter& filter) override {
+    return sqlite::LoadSites(database_, filter);
+  }
+  Result<std::vector<RouteSummary>> Routes(const SummaryFilter& filter) override {
+    return sqlite::LoadRoutes(database_, filter);
+  }
+  Result<LatencySummary> Summary(const SummaryFilter& filter) override {
+    return sqlite::LoadSummary(database_, filter);
+  }
   Result<Totals> GetTotals() override { return sqlite::LoadTotals(database_); }
   Result<std::vector<SessionRow>> Sessions() override { return sqlite::LoadSessions(database_); }
-  Result<std::vector<std::pair<int64_t, LatencySummary>>> Minutes(int64_t since_minute) override {
-    return sqlite::LoadMinutes(database_, since_minute);
+  Result<std::vector<std::pair<int64_t, LatencySummary>>> Minutes(
+      const SummaryFilter& filter) override {
+    return sqlite::LoadMinutes(database_, filter);
   }
   Result<std::vector<LatencyCount>> LatencyHistory(
       const HistoryRange& range, const std::optional<std::string>& site,

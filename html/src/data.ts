@@ -6,9 +6,11 @@ export interface ReportInfo {
   version: string;
   written_us: number;
   database: string;
-  site: string | null; // what the report was restricted to
+  live: boolean; // served by pinfo serve: there will be newer data
+  site: string | null; // what the report is restricted to
   route: string | null;
   since_us: number | null;
+  until_us: number | null;
   values_shown: boolean;
   rows: number; // in data/requests.js
   rows_left: number; // kept in the database, not in this report
@@ -31,12 +33,47 @@ export interface Latency {
   bytes_out: number;
 }
 
-export interface Bin {
+// Evenly spaced bins without a gap, one entry each; null where nothing was timed.
+export interface Series {
   start_us: number;
-  count: number;
-  failed: number;
-  mean_ns: number | null;
-  p99_ns: number | null; // of the worst minute
+  bin_us: number;
+  count: number[];
+  failed: number[];
+  mean_ns: (number | null)[];
+  p50_ns: (number | null)[];
+  p90_ns: (number | null)[];
+  p99_ns: (number | null)[];
+  heat: number[]; // bin, histogram bucket, count, and so on
+}
+
+export interface MachineHistory {
+  bin_us: number;
+  // Begin of the bin, processes, resident bytes, CPU time in the bin, threads.
+  processes: [us: number, processes: number, rss_bytes: number, cpu_ns: number, threads: number][];
+  systems: System[];
+}
+
+export interface System {
+  host: string;
+  cpus: number;
+  memory_total_bytes: number;
+  memory_available_bytes: number;
+  swap_total_bytes: number;
+  swap_free_bytes: number;
+  uptime_ns: number;
+  load1_milli: number;
+  load5_milli: number;
+  load15_milli: number;
+  // Pressure in basis points: the part of the time in which something waited for it.
+  points: [
+    us: number,
+    load1_milli: number,
+    busy: number | null,
+    used_bytes: number,
+    cpu_bp: number | null,
+    memory_bp: number | null,
+    io_bp: number | null,
+  ][];
 }
 
 export interface Session {
@@ -81,15 +118,22 @@ export interface Overview {
   rows_thinned: number;
   losses: {what: string; count: number}[];
   not_profiled: number;
-  bin_minutes: number;
-  bins: Bin[];
+  series: Series;
+  machine: MachineHistory;
   sessions: Session[];
+}
+
+export interface Site {
+  site: string;
+  routes: number;
+  latency: Latency;
 }
 
 export interface Route {
   site: string;
   route: string;
   latency: Latency;
+  page: string | null; // its key
 }
 
 export interface Process {
@@ -139,6 +183,7 @@ export interface Request {
 }
 
 export interface ProfileFunction {
+  node: number; // in the DOT text
   name: string;
   file: string;
   line: number;
@@ -146,6 +191,42 @@ export interface ProfileFunction {
   self_ns: number;
   total_ns: number;
   samples: number | null; // with it on the stack
+}
+
+// Nanoseconds by kind, in the order of TimeKind (collector/profile/call_tree.h).
+export type Times = [onCpu: number, blocked: number, runqueue: number, waiting: number, unattributed: number];
+
+export interface Tree {
+  total: Times;
+  names: [name: string, place: string, line: number][];
+  nodes: [parent: number, name: number, times: Times][]; // callers first; -1: the root
+}
+
+export interface Profile {
+  total_ns: number;
+  requests: number;
+  samples: number;
+  samples_incomplete: number;
+  stack_ends: string; // how many of them ended how; empty: none
+  functions: ProfileFunction[];
+  functions_left: number;
+  tree: Tree;
+  dot: string;
+}
+
+export interface OutgoingCall {
+  begin_ns: number;
+  end_ns: number;
+  tid: number;
+  name: string;
+  peer: string;
+}
+
+export interface Timeline {
+  names: string[]; // innermost function first, one a line
+  spans: [begin_ns: number, end_ns: number, kind: number, tid: number, name: number][];
+  spans_left: number;
+  calls: OutgoingCall[];
 }
 
 export interface RequestPage {
@@ -156,13 +237,21 @@ export interface RequestPage {
   queue_ns: number | null;
   first_byte_ns: number | null;
   bytes_in: number;
+  process: string;
   verdict: string;
-  profile_ns: number;
-  samples: number;
-  samples_incomplete: number;
-  stack_ends: string; // how many of them ended how; empty: none
-  functions: ProfileFunction[];
-  functions_left: number;
+  timeline: Timeline;
+  profile: Profile;
+  files: {name: string; what: string; base64: string}[];
+}
+
+export interface RoutePage {
+  key: string;
+  site: string;
+  route: string;
+  latency: Latency;
+  series: Series;
+  slowest: Request[];
+  profile: Profile;
 }
 
 // A row of a chunk: the fields of Request in the order of kRequestFields (html/request_rows.cc),
@@ -176,10 +265,12 @@ interface RequestChunk {
 interface PinfoData {
   report: ReportInfo;
   overview?: Overview;
+  sites?: Site[];
   routes?: Route[];
   processes?: Process[];
   requests?: string[]; // one JSON text a chunk
-  request?: RequestPage;
+  request?: string; // packed
+  route?: string; // packed
 }
 
 declare global {
@@ -190,6 +281,46 @@ declare global {
 
 export function data(): PinfoData {
   return window.pinfoData;
+}
+
+// A script of the report's, which a page may not fetch where it is a file. Only one that carries the
+// page's nonce runs.
+export function loadScript(name: string): Promise<void> {
+  const nonce = document.querySelector<HTMLScriptElement>('script[nonce]')?.nonce ?? '';
+  return new Promise((resolve, reject) => {
+    const script = document.createElement('script');
+    script.nonce = nonce;
+    script.src = name;
+    script.addEventListener('load', () => {
+      script.remove();
+      resolve();
+    });
+    script.addEventListener('error', () => {
+      script.remove();
+      reject(new Error(`${name} is not there`));
+    });
+    document.head.append(script);
+  });
+}
+
+export function bytesOf(base64: string): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
+}
+
+async function unpack<T>(packed: string): Promise<T> {
+  const stream = new Blob([bytesOf(packed)]).stream().pipeThrough(new DecompressionStream('gzip'));
+  return JSON.parse(await new Response(stream).text()) as T;
+}
+
+// Fails where there is no such page in this report.
+export async function loadRequest(id: string): Promise<RequestPage> {
+  await loadScript(`requests/${id}.js`);
+  return unpack<RequestPage>(data().request ?? '');
+}
+
+export async function loadRoute(key: string): Promise<RoutePage> {
+  await loadScript(`routes/${key}.js`);
+  return unpack<RoutePage>(data().route ?? '');
 }
 
 export function decodeRequests(chunks: string[]): Request[] {

@@ -21,8 +21,12 @@ export function ms(ns: number | null): string {
   return ns === null ? UNKNOWN : milliseconds.format(ns / 1e6);
 }
 
-// For text: three significant digits in the unit that suits.
-export function duration(ns: number | null): string {
+export function seconds(ns: number | null): string {
+  return ns === null ? UNKNOWN : milliseconds.format(ns / 1e9);
+}
+
+// For text: three significant digits in the unit that suits. short: round figures as they are.
+export function duration(ns: number | null, short = false): string {
   if (ns === null) {
     return UNKNOWN;
   }
@@ -33,10 +37,19 @@ export function duration(ns: number | null): string {
   ];
   for (const [size, unit] of units) {
     if (Math.abs(ns) >= size) {
-      return `${significant(ns / size)} ${unit}`;
+      return `${short ? String(Number((ns / size).toPrecision(3))) : significant(ns / size)} ${unit}`;
     }
   }
   return `${grouped.format(ns)} ns`;
+}
+
+// Of days and hours: "3 days", "5 h 12 min".
+export function longTime(ns: number): string {
+  const minutes = Math.floor(ns / 60e9);
+  if (minutes >= 2880) {
+    return plural(Math.floor(minutes / 1440), 'day');
+  }
+  return minutes >= 60 ? `${Math.floor(minutes / 60)} h ${minutes % 60} min` : plural(minutes, 'minute');
 }
 
 export function bytes(value: number | null): string {
@@ -50,6 +63,11 @@ export function bytes(value: number | null): string {
     unit++;
   }
   return `${unit === 0 ? grouped.format(value) : significant(value)} ${units[unit]}`;
+}
+
+// A rate, from requests in seconds.
+export function rate(perSecond: number): string {
+  return `${perSecond >= 100 ? grouped.format(perSecond) : significant(perSecond)}/s`;
 }
 
 function significant(value: number): string {

@@ -1,4 +1,4 @@
-// The call graph of a request: zoomed by buttons and Ctrl+wheel, moved by dragging. Sizes are set
+// A call graph: zoomed by buttons and Ctrl+wheel, moved by dragging. Sizes are set
 // through the object model, which the page's content security policy lets pass.
 import {el} from './dom';
 
@@ -8,6 +8,7 @@ const SMALLEST = 0.05;
 const LARGEST = 8;
 // Graphviz writes 10 pt and more; below this part of it text is too small to read.
 const READABLE = 0.8;
+const CLICK_PX = 4; // a hand is not that steady
 
 class GraphView {
   private scale = 1;
@@ -46,11 +47,21 @@ class GraphView {
     this.zoom(Math.min(1, this.fitted()));
   }
 
-  // Fitted where that can be read, else at a readable size with the root in the middle.
+  // Fitted where that can be read, else at a readable size with a root in the middle.
   private open(): void {
     const fitted = this.fitted();
     this.zoom(fitted >= READABLE ? Math.min(1, fitted) : 1);
-    this.area.scrollTo((this.area.scrollWidth - this.area.clientWidth) / 2, 0);
+    this.area.scrollTo(this.rootMiddle() - this.area.clientWidth / 2, 0);
+  }
+
+  // Of the function at the top, from the left edge of the drawing: a wide graph's is not in its middle.
+  private rootMiddle(): number {
+    const left = this.area.getBoundingClientRect().left - this.area.scrollLeft;
+    const boxes = Array.from(this.svg.querySelectorAll('.node'), (node) => node.getBoundingClientRect());
+    const top = Math.min(...boxes.map((box) => box.top));
+    const roots = boxes.filter((box) => box.top < top + 4).sort((a, b) => b.width - a.width);
+    const root = roots[0];
+    return root ? (root.left + root.right) / 2 - left : this.area.scrollWidth / 2;
   }
 
   private fitted(): number {
@@ -77,21 +88,31 @@ class GraphView {
     if (down.pointerType !== 'mouse' || down.button !== 0 || onScrollBar) {
       return;
     }
+    const from = {x: down.clientX, y: down.clientY};
     const left = this.area.scrollLeft + down.clientX;
     const top = this.area.scrollTop + down.clientY;
-    const move = (event: PointerEvent) => this.area.scrollTo(left - event.clientX, top - event.clientY);
+    // Captured only once it moves: a click is for what is below it.
+    const move = (event: PointerEvent) => {
+      if (!this.area.hasPointerCapture(down.pointerId)) {
+        if (Math.hypot(event.clientX - from.x, event.clientY - from.y) < CLICK_PX) {
+          return;
+        }
+        this.area.classList.add('dragged');
+        this.area.setPointerCapture(down.pointerId);
+      }
+      this.area.scrollTo(left - event.clientX, top - event.clientY);
+    };
     const end = () => {
       this.area.classList.remove('dragged');
       this.area.removeEventListener('pointermove', move);
     };
-    this.area.classList.add('dragged');
-    this.area.setPointerCapture(down.pointerId);
     this.area.addEventListener('pointermove', move);
+    window.addEventListener('pointerup', end, {once: true});
     this.area.addEventListener('lostpointercapture', end, {once: true});
   }
 }
 
-export function showGraph(graph: HTMLElement): void {
+export function showGraph(graph: HTMLElement, more: HTMLElement[]): void {
   const area = graph.querySelector<HTMLElement>('.drawing');
   const svg = area?.querySelector('svg');
   if (!area || !svg) {
@@ -111,7 +132,8 @@ export function showGraph(graph: HTMLElement): void {
       button('+', 'Zoom in', () => view.by(STEP)),
       button('Fit', 'Fit', () => view.fit()),
       button('Actual size', 'Actual size', () => view.zoom(1)),
-      el('span', {class: 'note'}, 'Ctrl+wheel zooms, dragging moves'),
+      el('span', {class: 'note grow'}, 'Ctrl+wheel zooms, dragging moves'),
+      ...more,
     ),
   );
 }

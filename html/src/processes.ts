@@ -3,13 +3,19 @@ import {data, Process} from './data';
 import {el} from './dom';
 import {bytes, count, ms, plural, time, UNKNOWN} from './format';
 import {Column, TableView} from './table_view';
+import {View} from './view';
 
-export function showProcesses(main: HTMLElement): void {
-  const {processes = []} = data();
-  main.append(
-    el('p', {class: 'lead'}, `${plural(processes.length, 'process', 'processes')} seen.`),
-    processTable(processes),
-  );
+export function showProcesses(main: HTMLElement): View {
+  const lead = el('p', {class: 'lead'});
+  const table = processTable([]);
+  const update = () => {
+    const {processes = []} = data();
+    lead.textContent = `${plural(processes.length, 'process', 'processes')} seen.`;
+    table.updateRows(processes);
+  };
+  update();
+  main.append(lead, table.element);
+  return {update};
 }
 
 function state(row: Process): string {
@@ -25,7 +31,7 @@ function threads(row: Process): string {
     : `${count(row.min_threads)}–${count(row.max_threads)}`;
 }
 
-export function processTable(processes: Process[]): HTMLElement {
+export function processTable(processes: Process[]): TableView<Process> {
   const columns: Column<Process>[] = [
     {id: 'pid', title: 'Pid', width: 8, number: true, value: (p) => p.pid, cell: (p) => String(p.pid)},
     {id: 'comm', title: 'Name', width: 14, value: (p) => p.comm, cell: (p) => el('span', {title: p.exe}, p.comm)},
@@ -71,5 +77,5 @@ export function processTable(processes: Process[]): HTMLElement {
     },
     {id: 'threads', title: 'Threads', width: 9, number: true, optional: 5, value: (p) => p.max_threads, cell: threads},
   ];
-  return new TableView('Processes', columns, processes, {column: 'start', descending: true}).element;
+  return new TableView('Processes', columns, processes, {column: 'start', descending: true});
 }

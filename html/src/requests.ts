@@ -6,25 +6,31 @@ import {bytes, clock, count, day, ms, plural, time} from './format';
 import {accepts, EMPTY_FILTER, Filter, readFilter, writeFilter} from './request_filter';
 import {Column, Sorting, TableView} from './table_view';
 import {splitBar, splitKeys} from './time_split';
+import {View} from './view';
 
-const DEFAULT_SORTING: Sorting = {column: 'latency', descending: true};
+// The slowest first; of what goes on right now, the newest.
+const DEFAULT_SORTING: Sorting = {column: data().report.live ? 'start' : 'latency', descending: true};
 
-export function showRequests(main: HTMLElement): void {
+export function showRequests(main: HTMLElement): View {
   const {report} = data();
-  const requests = decodeRequests(data().requests ?? []);
+  let requests = decodeRequests(data().requests ?? []);
   const parameters = new URLSearchParams(location.hash.slice(1));
   let filter = readFilter(parameters);
   let sorting = readSorting(parameters);
 
   const shown = el('output', {class: 'shown', 'aria-live': 'polite'});
   const remember = () => history.replaceState(null, '', `#${fragment(filter, sorting)}`);
-  const table = new TableView('Requests', columns(shapeOf(requests)), requests, sorting, (chosen) => {
+  const table = new TableView('Requests', requestColumns(shapeOf(requests)), requests, sorting, (chosen) => {
     sorting = chosen;
     remember();
   });
-  const apply = () => {
+  const apply = (update = false) => {
     const rows = requests.filter((request) => accepts(filter, request));
-    table.setRows(rows);
+    if (update) {
+      table.updateRows(rows);
+    } else {
+      table.setRows(rows);
+    }
     shown.textContent =
       rows.length === requests.length
         ? plural(requests.length, 'request')
@@ -40,17 +46,23 @@ export function showRequests(main: HTMLElement): void {
       el(
         'p',
         {class: 'notice'},
-        `These are the ${count(report.rows)} slowest; ${count(report.rows_left)} more rows are in the database.`,
+        `These are the ${count(report.rows)} ${report.live ? 'newest' : 'slowest'}; ${count(report.rows_left)} more rows are in the database.`,
       ),
     );
   }
   main.append(form, shown, splitKeys(), table.element);
   apply();
+  return {
+    update: () => {
+      requests = decodeRequests(data().requests ?? []);
+      apply(true);
+    },
+  };
 }
 
 function readSorting(parameters: URLSearchParams): Sorting {
   const column = parameters.get('sort');
-  if (column === null || !columns({severalSites: true, severalDays: true}).some(({id}) => id === column)) {
+  if (column === null || !requestColumns({severalSites: true, severalDays: true}).some(({id}) => id === column)) {
     return DEFAULT_SORTING;
   }
   return {column, descending: parameters.get('order') !== 'ascending'};
@@ -78,7 +90,7 @@ function shapeOf(requests: Request[]): Shape {
   };
 }
 
-function columns({severalSites, severalDays}: Shape): Column<Request>[] {
+export function requestColumns({severalSites, severalDays}: Shape): Column<Request>[] {
   const part = (id: string, title: string, hint: string, ns: (r: Request) => number | null) => ({
     id,
     title,
@@ -156,7 +168,7 @@ function columns({severalSites, severalDays}: Shape): Column<Request>[] {
 
 function target(request: Request): HTMLElement {
   return request.page
-    ? el('a', {href: `requests/${request.id}.html`, title: request.target}, request.target)
+    ? el('a', {href: `request.html#${request.id}`, title: request.target}, request.target)
     : el('span', {title: request.target}, request.target);
 }
 

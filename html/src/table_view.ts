@@ -40,6 +40,7 @@ export class TableView<Row> {
   private top = spacer();
   private bottom = spacer();
   private printing = false;
+  private marked: Row | null = null;
 
   constructor(
     label: string,
@@ -64,6 +65,31 @@ export class TableView<Row> {
     this.rows = rows;
     this.area.scrollTop = 0;
     this.sort();
+  }
+
+  // The same table with newer rows: what is in sight stays there.
+  updateRows(rows: Row[]): void {
+    this.rows = rows;
+    this.sort();
+  }
+
+  // Scrolls to the row, marks it and gives the table the focus; false where it is not shown.
+  reveal(row: Row): boolean {
+    const index = this.shown.indexOf(row);
+    if (index < 0) {
+      return false;
+    }
+    this.marked = row;
+    const height = this.rowHeight || ASSUMED_ROW_HEIGHT;
+    this.area.scrollTop = Math.max(0, (index - 2) * height);
+    for (const [at, element] of this.rendered) {
+      element.remove();
+      this.rendered.delete(at);
+    }
+    this.renderWindow();
+    this.element.scrollIntoView({block: 'center'});
+    this.area.focus({preventScroll: true});
+    return true;
   }
 
   // The columns there is room for.
@@ -202,7 +228,7 @@ export class TableView<Row> {
   private renderRow(index: number): HTMLTableRowElement {
     const source = this.shown[index] as Row;
     // The header is row 1.
-    const row = el('tr', {'aria-rowindex': String(index + 2)});
+    const row = el('tr', {'aria-rowindex': String(index + 2), ...(source === this.marked ? {class: 'marked'} : {})});
     for (const column of this.columns) {
       const cell = el('td', column.number ? {class: 'number'} : {}, column.cell(source));
       row.append(cell);
@@ -250,19 +276,27 @@ export function sorted<Row>(
   value: (row: Row) => number | string | null,
   descending: boolean,
 ): Row[] {
-  const keys = rows.map(value);
+  const keys = numericKeys(rows.map(value));
   const order = Uint32Array.from(rows, (_, index) => index);
   const sign = descending ? -1 : 1;
   order.sort((left, right) => {
-    const a = keys[left] ?? null;
-    const b = keys[right] ?? null;
+    const a = keys[left] ?? NaN;
+    const b = keys[right] ?? NaN;
     if (a === b) {
       return left - right;
     }
-    if (a === null || b === null) {
-      return a === null ? 1 : -1;
+    if (Number.isNaN(a) || Number.isNaN(b)) {
+      return Number.isNaN(a) ? (Number.isNaN(b) ? left - right : 1) : -1;
     }
     return a < b ? -sign : sign;
   });
   return Array.from(order, (index) => rows[index] as Row);
+}
+
+// NaN for what is not known; texts as their places among all: rows have few, and comparing numbers is
+// what makes sorting 100,000 rows a matter of a moment.
+function numericKeys(values: (number | string | null)[]): Float64Array {
+  const texts = [...new Set(values.filter((value) => typeof value === 'string'))].sort((a, b) => (a < b ? -1 : 1));
+  const places = new Map(texts.map((text, place) => [text, place]));
+  return Float64Array.from(values, (value) => (value === null ? NaN : typeof value === 'string' ? (places.get(value) ?? NaN) : value));
 }

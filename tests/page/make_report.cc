@@ -2,18 +2,27 @@
 // names among them.
 //
 //   make_report DIRECTORY
+//   make_report --serve      serves a small one instead, which grows each time it is looked at;
+//                            prints its URL and ends with its standard input
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
 #include <functional>
 #include <iterator>
+#include <map>
+#include <memory>
 #include <random>
 #include <string>
+#include <string_view>
+#include <thread>
 #include <vector>
 
 #include "bpf/wire.h"
+#include "collector/base/histogram.h"
 #include "html/report.h"
+#include "html/server.h"
 #include "tests/unit/html/fake_reader.h"
 
 namespace pinfo {
@@ -41,13 +50,37 @@ constexpr RouteShape kRoutes[] = {
     {"GET", "/<script>alert(1)</script>", "/<script>alert(1)</script>\"'\u2028", 3},
 };
 
+// One thread that works, waits for two calls to other servers, and works again.
+Timeline MakeTimeline(const RequestRow& row) {
+  Timeline timeline;
+  const auto main = timeline.tree.AddFunction({"main", "/srv/app/main.cc", "", 10});
+  const auto parse = timeline.tree.AddFunction({"parse", "/srv/app/parse.cc", "", 88});
+  const auto read = timeline.tree.AddFunction({"read", "", "/lib/libc.so.6", 0});
+  timeline.pid = row.pid.value;
+  timeline.tid = row.tid.value;
+  timeline.latency_ns = row.latency_ns;
+  timeline.process = "gunicorn";
+  const int64_t part = row.latency_ns / 10;
+  for (int64_t i = 0; i < 10; ++i) {
+    const bool waits = i >= 3 && i < 6;
+    timeline.samples.push_back({.begin_ns = i * part,
+                                .end_ns = (i + 1) * part,
+                                .kind = waits ? TimeKind::kBlocked : TimeKind::kOnCpu,
+                                .tid = i == 8 ? row.tid.value + 1 : row.tid.value,
+                                .root_first = {{main, 0}, {waits ? read : parse, 0}}});
+  }
+  timeline.calls = {{3 * part, 4 * part, row.tid.value, "GET /price?key=hunter2", "10.0.0.7:80"},
+                    {4 * part, 6 * part, row.tid.value, "POST /stock <b>", "10.0.0.8:443"}};
+  return timeline;
+}
+
 // Deterministic: the test knows what it will find.
-void AddRequests(FakeReader* reader) {
+void AddRequests(FakeReader* reader, int64_t count) {
   std::mt19937_64 random(42);
   std::normal_distribution<double> spread(0, 0.6);
   std::vector<RequestRow>& rows = reader->requests;
-  rows.reserve(kRequests);
-  for (int64_t id = 1; id <= kRequests; ++id) {
+  rows.reserve(static_cast<size_t>(count));
+  for (int64_t id = 1; id <= count; ++id) {
     const RouteShape& shape = kRoutes[random() % std::size(kRoutes)];
     const double ms = shape.median_ms * std::exp(spread(random));
     RequestRow row = MakeRequest(id, static_cast<int64_t>(ms * 1e6));
@@ -81,6 +114,7 @@ void AddRequests(FakeReader* reader) {
     row.profiled = true;
     row.samples = 7;
     reader->profiles[row.id] = MakeProfile(row.latency_ns);
+    reader->timelines[row.id] = MakeTimeline(row);
   }
   rows[1].method = "GET";
   rows[1].route = "/search";
@@ -105,11 +139,60 @@ LatencySummary Summarize(int64_t count, int64_t failed, double median_ms) {
   return latency;
 }
 
+// What a site serves from memory, and what it asks a database for.
+void AddHistory(FakeReader* reader) {
+  std::mt19937_64 random(7);
+  std::normal_distribution<double> spread(0, 0.5);
+  const int64_t minute = kStartWallNs / 60'000'000'000;
+  for (int64_t i = 0; i < 60; ++i) {
+    if (i == 41) {
+      continue;
+    }
+    std::map<uint16_t, int64_t> buckets;
+    for (int request = 0; request < 900; ++request) {
+      const double median_ms = random() % 3 == 0 ? 60 + i : 4;
+      const double ms = median_ms * std::exp(spread(random));
+      ++buckets[HistogramBucket(static_cast<int64_t>(ms * 1e6))];
+    }
+    for (const auto& [bucket, count] : buckets) {
+      reader->latency_history.push_back({(minute + i) * 60'000'000'000, bucket, count});
+    }
+  }
+  SystemRow row;
+  row.host = "0123456789abcdef";
+  row.cpus = 8;
+  row.memory_total_bytes = int64_t{32} << 30;
+  for (int64_t i = 0; i < 240; ++i) {
+    const double wave = std::sin(static_cast<double>(i) / 20);
+    row.wall_ns = kStartWallNs + i * 15'000'000'000;
+    row.uptime_ns = (400'000 + i * 15) * int64_t{1'000'000'000};
+    row.cpu_busy_ns += static_cast<int64_t>((30 + 20 * wave) * 1e9);
+    row.cpu_idle_ns += static_cast<int64_t>((90 - 20 * wave) * 1e9);
+    row.memory_available_bytes = static_cast<int64_t>((20 - 4 * wave) * (1 << 30));
+    row.load1_milli = static_cast<int32_t>(2000 + 1500 * wave);
+    row.load5_milli = row.load15_milli = 2000;
+    row.cpu_pressure_bp = static_cast<int32_t>(400 + 300 * wave);
+    row.memory_pressure_bp = 0;
+    row.io_pressure_bp = static_cast<int32_t>(random() % 200);
+    reader->system_history.push_back(row);
+    reader->process_history.push_back({.wall_ns = row.wall_ns,
+                                       .processes = i < 60 ? 5 : 4,
+                                       .rss_bytes = (int64_t{220} + i / 4) << 20,
+                                       .cpu_ns = static_cast<int64_t>((8 + 5 * wave) * 1e9),
+                                       .threads = 12});
+  }
+  reader->latest_systems = {row};
+}
+
 void AddSummaries(FakeReader* reader) {
   for (const RouteShape& shape : kRoutes) {
     reader->routes.push_back(
         {"shop.example", shape.route, Summarize(kRequests / 8, 60, shape.median_ms)});
   }
+  reader->sites = {{"shop.example", 8, Summarize(kRequests + 20'000, 710, 12)},
+                   {"<b>admin</b>.example", 1, Summarize(40, 0, 90)}};
+  reader->pooled_profile = MakeProfile(90'000'000'000);
+  reader->pooled_profile.requests = kRequests / 8;
   const int64_t minute = kStartWallNs / 60'000'000'000;
   for (int64_t i = 0; i < 60; ++i) {
     if (i == 41) {
@@ -179,8 +262,9 @@ void AddProcesses(FakeReader* reader) {
 
 int Run(const std::string& directory) {
   FakeReader reader;
-  AddRequests(&reader);
+  AddRequests(&reader, kRequests);
   AddSummaries(&reader);
+  AddHistory(&reader);
   AddProcesses(&reader);
   html::ReportOptions options;
   options.directory = directory;
@@ -196,13 +280,48 @@ int Run(const std::string& directory) {
   return 0;
 }
 
+int Serve() {
+  std::atomic<int64_t> looks = 0;
+  const auto open = [&looks]() -> Result<std::unique_ptr<Reader>> {
+    auto reader = std::make_unique<FakeReader>();
+    AddRequests(reader.get(), 200 + ++looks);
+    AddSummaries(reader.get());
+    AddProcesses(reader.get());
+    AddHistory(reader.get());
+    reader->totals.latency.count += looks;
+    return reader;
+  };
+  html::ServeOptions options;
+  options.report.database = "/var/lib/pinfo/pinfo.db";
+  options.report.requests = 1000;
+  const Result<std::unique_ptr<html::ReportServer>> server =
+      html::ReportServer::Bind(options, open);
+  if (!server) {
+    std::fprintf(stderr, "make_report: %s\n", server.error().message.c_str());
+    return 1;
+  }
+  (*server)->Add("metrics", "text/plain; version=0.0.4",
+                 [](Reader&) { return Result<std::string>("pinfo_up 1\n"); });
+  std::puts((*server)->Url().c_str());
+  std::fflush(stdout);
+  std::thread thread([&server] { static_cast<void>((*server)->Run()); });
+  while (std::getchar() != EOF) {
+  }
+  (*server)->Stop();
+  thread.join();
+  return 0;
+}
+
 }  // namespace
 }  // namespace pinfo
 
 int main(int argc, char** argv) {
   if (argc != 2) {
-    std::fputs("usage: make_report DIRECTORY\n", stderr);
+    std::fputs("usage: make_report DIRECTORY | --serve\n", stderr);
     return 2;
+  }
+  if (std::string_view(argv[1]) == "--serve") {
+    return pinfo::Serve();
   }
   return pinfo::Run(argv[1]);
 }

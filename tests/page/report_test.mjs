@@ -1,11 +1,13 @@
 // Opens every page of a report of 100,000 requests in Chromium, from disk, and uses it: sorts,
-// filters, scrolls, follows links. Fails on any console message, page error, violation of the
-// content security policy, or request for anything but a file of the report.
+// filters, scrolls, zooms, follows links, takes downloads. Fails on any console message, page error,
+// violation of the content security policy, serious finding of axe-core, or request for anything but
+// a file of the report.
 //
 //   node report_test.mjs MAKE_REPORT NODE_MODULES SCREENSHOT_DIR
 import assert from 'node:assert/strict';
-import {execFileSync} from 'node:child_process';
-import {existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync} from 'node:fs';
+import {execFileSync, spawn} from 'node:child_process';
+import {existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync} from 'node:fs';
+import {gunzipSync} from 'node:zlib';
 import {createRequire} from 'node:module';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
@@ -21,7 +23,9 @@ if (!existsSync(CHROMIUM)) {
   console.log(`SKIP: no Chromium at ${CHROMIUM}`);
   process.exit(SKIPPED);
 }
-const {chromium} = createRequire(join(nodeModules, 'package.json'))('playwright-core');
+const require = createRequire(join(nodeModules, 'package.json'));
+const {chromium} = require('playwright-core');
+const axeSource = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
 
 // What a page did that it must not.
 const problems = [];
@@ -34,7 +38,7 @@ function watch(page, root) {
     dialog.dismiss();
   });
   page.on('request', (request) => {
-    if (!request.url().startsWith(root)) {
+    if (!request.url().startsWith(root) && !request.url().startsWith('blob:')) {
       problems.push(`${page.url()}: requested ${request.url()}`);
     }
   });
@@ -49,9 +53,60 @@ function shot(page, name, fullPage = true) {
   return page.screenshot({path: join(screenshots, `${name}.png`), fullPage});
 }
 
+// The page's own code is done with it.
+function ready(page) {
+  return page.waitForSelector('body[data-ready]');
+}
+
+// Through the debugger, as which it is not bound by the page's policy.
+async function checkAccessibility(page, name) {
+  await page.evaluate(axeSource);
+  const {violations} = await page.evaluate(() => window.axe.run(document, {resultTypes: ['violations'], preload: false}));
+  for (const {id, impact, nodes} of violations) {
+    if (impact === 'serious' || impact === 'critical') {
+      problems.push(`${name}: ${impact} finding of axe-core: ${id}: ${nodes.map(({html}) => html.slice(0, 200)).join(' | ')}`);
+    }
+  }
+}
+
+async function taken(page, action) {
+  const waiting = page.waitForEvent('download');
+  await action();
+  const download = await waiting;
+  return {name: download.suggestedFilename(), bytes: readFileSync(await download.path())};
+}
+
+// Zooming one chart zooms them all, by mouse, by keyboard and by buttons.
+async function checkCharts(page) {
+  const labels = () => page.$$eval('.plot', ([first]) => [...first.querySelectorAll('text')].map((text) => text.textContent).join());
+  const chart = page.locator('.plot .chart').nth(1);
+  const all = await labels();
+  await chart.scrollIntoViewIfNeeded();
+  const box = await chart.boundingBox();
+  await page.mouse.move(box.x + box.width * 0.4, box.y + 50);
+  assert.match(await page.textContent('.plot:nth-of-type(2) .tip'), /p99.*ms/);
+  await page.mouse.down();
+  await page.mouse.move(box.x + box.width * 0.6, box.y + 60, {steps: 4});
+  await page.mouse.up();
+  const zoomed = await labels();
+  assert.notEqual(zoomed, all, 'dragging across a chart zooms the others');
+  await page.getByRole('button', {name: 'Whole time'}).click();
+  assert.equal(await labels(), all);
+  await chart.focus();
+  await page.keyboard.press('+');
+  assert.notEqual(await labels(), all);
+  await page.keyboard.press('Escape');
+  assert.equal(await labels(), all);
+  const cells = page.locator('.cells');
+  assert.ok((await cells.count()) >= 6, 'the heat map has shades');
+}
+
 async function checkOverview(page, root) {
+  const start = Date.now();
   await page.goto(`${root}/index.html`);
-  assert.match(await page.textContent('main'), /120,000 requests at 1 site from 5 processes/);
+  await ready(page);
+  console.log(`index.html: ${Date.now() - start} ms`);
+  assert.match(await page.textContent('main'), /120,000 requests at 2 sites from 5 processes/);
   assert.match(await page.textContent('main'), /12 stack samples lost/);
   assert.match(await page.textContent('main'), /7 requests not profiled \(over --profile-rate\)/);
   assert.equal(
@@ -59,23 +114,49 @@ async function checkOverview(page, root) {
     'pinfo itself used 640 ms of CPU in 3,600 s of watching (<0.1% of one CPU), 5.33 µs a request.',
   );
   assert.match(await page.textContent('main'), /2,204 of 48,211 stack samples \(4\.6%\) belong to no request/);
-  assert.equal(await page.locator('.chart svg').count(), 2);
-  assert.equal(await page.locator('.chart .bar').count(), 60);
+  assert.match(await page.textContent('main'), /Machine 01234567: 8 CPUs, load/);
+  assert.equal(await page.locator('.plot svg').count(), 9);
   assert.match(await page.textContent('footer'), /Query-string values are masked/);
+  await checkCharts(page);
+  await checkAccessibility(page, 'overview');
   await shot(page, 'overview');
 }
 
 async function checkRoutes(page, root) {
   await page.goto(`${root}/routes.html`);
+  await ready(page);
   assert.equal(await page.locator('tbody tr:not(.spacer)').count(), 8);
   // Hostile names are text.
   assert.equal(await page.getByText('/<script>alert(1)</script>', {exact: true}).count(), 1);
   assert.equal(await page.locator('main script').count(), 0);
+  await checkAccessibility(page, 'routes');
   await shot(page, 'routes');
   await page.getByRole('link', {name: '/checkout', exact: true}).click();
+  await page.waitForURL(/route\.html#[0-9a-f]{16}$/);
+  await ready(page);
+  assert.equal(await page.textContent('h1'), '/checkout');
+  assert.equal(await page.getByRole('img', {name: /^Requests by latency/}).count(), 1);
+  assert.ok((await page.locator('.flame .box').count()) >= 5);
+  await page.locator('#call-graph').scrollIntoViewIfNeeded();
+  await page.waitForSelector('.drawing svg .node');
+  await checkAccessibility(page, 'route');
+  await shot(page, 'route');
+  await page.getByRole('link', {name: 'All its requests in this report'}).click();
   await page.waitForURL(/requests\.html#/);
+  await ready(page);
   assert.match(await page.textContent('.shown'), /of 100,000 requests/);
   assert.equal(await page.locator('select[name=route] option:checked').textContent(), '/checkout');
+}
+
+async function checkSites(page, root) {
+  await page.goto(`${root}/sites.html`);
+  await ready(page);
+  assert.equal(await page.getByText('<b>admin</b>.example', {exact: true}).count(), 1);
+  await checkAccessibility(page, 'sites');
+  await shot(page, 'sites');
+  await page.getByRole('link', {name: 'shop.example', exact: true}).click();
+  await ready(page);
+  assert.match(await page.textContent('.lead'), /8 of 8 routes, of the site shop\.example/);
 }
 
 async function checkProcesses(page, root) {
@@ -83,6 +164,7 @@ async function checkProcesses(page, root) {
   assert.equal(await page.locator('tbody tr:not(.spacer)').count(), 5);
   assert.equal(await page.getByText('SIGKILL', {exact: true}).count(), 1);
   assert.equal(await page.locator('td b').count(), 0);
+  await checkAccessibility(page, 'processes');
   await shot(page, 'processes');
 }
 
@@ -172,6 +254,15 @@ async function checkRequests(page, root) {
   await page.waitForSelector('tbody tr:not(.spacer)');
   console.log(`requests.html with ${ROWS} rows: ${Date.now() - start} ms to the first row`);
   assert.equal(await page.textContent('.shown'), '100,000 requests');
+  const sorting = await page.evaluate(() => {
+    const begin = performance.now();
+    document.querySelector('th[data-column=target] button').click();
+    const middle = performance.now();
+    document.querySelector('th[data-column=latency] button').click();
+    return [middle - begin, performance.now() - middle].map(Math.round);
+  });
+  console.log(`sorting ${ROWS} rows: by target ${sorting[0]} ms, by latency ${sorting[1]} ms`);
+  await checkAccessibility(page, 'requests');
   await shot(page, 'requests');
   await checkSorting(page);
   await checkScrolling(page);
@@ -196,7 +287,7 @@ async function checkGraph(page) {
   await page.getByRole('button', {name: 'Zoom in'}).click();
   assert.ok(Math.abs((await width()) / actual - 1.25) < 0.01);
   await page.getByRole('button', {name: 'Zoom out'}).click();
-  await page.locator('.drawing').hover();
+  await page.locator('.drawing').hover({position: {x: 5, y: 5}});
   await page.keyboard.down('Control');
   await page.mouse.wheel(0, -400);
   await page.waitForFunction((before) => document.querySelector('.drawing svg').getBoundingClientRect().width > 2 * before, actual);
@@ -213,31 +304,80 @@ async function checkGraph(page) {
   assert.ok((await width()) <= area.width);
 }
 
+async function checkFlame(page) {
+  const boxes = page.locator('.flame .box');
+  const before = await boxes.count();
+  assert.ok(before >= 5);
+  await page.fill('input[aria-label="Search the flame graph"]', 'parse');
+  assert.match(await page.locator('.zoom output').textContent(), /^1 found, 60\.0%$/);
+  assert.equal(await page.locator('.flame .match').count(), 1);
+  await page.locator('.flame .match').click();
+  assert.ok((await boxes.count()) < before, 'a click zooms');
+  assert.match(await page.textContent('.flame-details'), /^parse/);
+  await page.keyboard.press('ArrowDown');
+  assert.match(await page.textContent('.flame-details'), /alert/);
+  await page.keyboard.press('Escape');
+  assert.equal(await boxes.count(), before);
+  await page.fill('input[aria-label="Search the flame graph"]', '');
+}
+
+async function checkDownloads(page) {
+  const id = new URL(page.url()).hash.slice(1);
+  const dot = await taken(page, () => page.getByRole('button', {name: /\.dot$/}).click());
+  assert.equal(dot.name, `request-${id}.dot`);
+  assert.match(dot.bytes.toString(), /^digraph/);
+  const svg = await taken(page, () => page.getByRole('button', {name: /\.svg$/}).click());
+  assert.match(svg.bytes.toString(), /<svg/);
+  const stats = await taken(page, () => page.getByRole('button', {name: `Save ${id}.stats`}).click());
+  assert.equal(stats.bytes[0], '{'.charCodeAt(0));
+  const pprof = await taken(page, () => page.getByRole('button', {name: `Save ${id}.pb.gz`}).click());
+  assert.ok(gunzipSync(pprof.bytes).includes('main'));
+  const trace = await taken(page, () => page.getByRole('button', {name: `Save ${id}.trace.json`}).click());
+  assert.ok(JSON.parse(trace.bytes).traceEvents.length > 2);
+  assert.ok(!trace.bytes.includes('hunter2'), 'query values are masked');
+}
+
 async function checkRequestPage(page, root) {
   await page.goto(`${root}/requests.html`);
   await page.locator('td a').first().click();
-  await page.waitForURL(/requests\/\d+\.html$/);
+  await page.waitForURL(/request\.html#\d+$/);
+  await ready(page);
   assert.match(await page.textContent('.verdict'), /\d% (on CPU|blocked|waiting|unattributed)/);
   assert.equal(await page.locator('.split > span').count() >= 2, true);
+  assert.ok((await page.locator('.timeline .t-cpu').count()) >= 3);
+  assert.equal(await page.locator('.timeline .t-call').count(), 2);
+  assert.match(await page.textContent('main'), /2 calls to other servers/);
+  assert.equal(await page.getByText('POST /stock <b>', {exact: true}).count(), 1);
+  await checkFlame(page);
+  await page.locator('#call-graph').scrollIntoViewIfNeeded();
+  await page.waitForSelector('.drawing svg .node');
   assert.ok((await page.locator('.drawing svg .node').count()) >= 3, 'the call graph is drawn');
-  assert.equal(await page.locator('.drawing script').count(), 0);
-  assert.equal(await page.locator('table tbody tr:not(.spacer)').count(), 5);
-  assert.match(await page.textContent('table'), /<\/title><script>alert\('x'\)<\/script>/);
-  assert.equal(await page.locator('th[aria-sort]').getAttribute('data-column'), 'self');
+  assert.equal(await page.locator('main script').count(), 0);
+  const functions = page.getByRole('region', {name: 'Functions'});
+  assert.equal(await functions.locator('tbody tr:not(.spacer)').count(), 5);
+  assert.match(await functions.textContent(), /<\/title><script>alert\('x'\)<\/script>/);
+  assert.equal(await functions.locator('th[aria-sort]').getAttribute('data-column'), 'self');
   await checkGraph(page);
-  const download = page.waitForEvent('download');
-  await page.getByRole('link', {name: /\.dot$/}).click();
-  assert.match((await download).suggestedFilename(), /^\d+\.dot$/);
+  await page.getByRole('button', {name: /^read: to its row/}).press('Enter');
+  assert.match(await page.textContent('tr.marked'), /read/, 'a node leads to its function');
+  await page.fill('input[aria-label="Find functions"]', 'PARSE');
+  assert.equal(await functions.locator('tbody tr:not(.spacer)').count(), 1);
+  await page.fill('input[aria-label="Find functions"]', '');
+  await checkDownloads(page);
+  await checkAccessibility(page, 'request');
   await shot(page, 'request');
 }
 
 async function checkEveryRequestPage(page, root, directory) {
-  const names = readdirSync(join(directory, 'requests')).filter((name) => name.endsWith('.html'));
+  const names = readdirSync(join(directory, 'requests'));
   assert.equal(names.length, PAGES);
   for (const name of names) {
-    await page.goto(`${root}/requests/${name}`);
+    await page.goto('about:blank');
+    await page.goto(`${root}/request.html#${name.replace('.js', '')}`);
+    await ready(page);
     assert.ok((await page.textContent('h1')).length > 4);
     assert.ok(!(await page.content()).includes('hunter2'), 'query values are masked');
+    assert.ok((await page.locator('.verdict').count()) === 1);
   }
 }
 
@@ -246,7 +386,7 @@ async function checkLaptop(browser, root) {
   for (const [width, height] of [[1280, 800], [390, 844]]) {
     const page = await browser.newPage({viewport: {width, height}});
     await watch(page, root);
-    for (const name of ['index', 'requests', 'routes', 'processes']) {
+    for (const name of ['index', 'requests', 'sites', 'routes', 'processes']) {
       await page.goto(`${root}/${name}.html`);
       await page.waitForSelector('tbody tr:not(.spacer)');
       const cut = await page.$$eval('.scroll', (areas) => Math.max(...areas.map((area) => area.scrollWidth - area.clientWidth)));
@@ -264,64 +404,91 @@ async function checkLaptop(browser, root) {
   }
 }
 
-// Everybody's first capture: one minute. The chart is drawn from the page's data, so it is changed
-// before the page's script runs.
-async function checkOneMinute(browser, root) {
-  const page = await browser.newPage({viewport: {width: 1280, height: 800}});
-  await watch(page, root);
-  await page.addInitScript(() => {
-    let data;
-    Object.defineProperty(window, 'pinfoData', {
-      get: () => {
-        if (data?.overview && data.overview.bins.length > 1) {
-          data.overview.bins = data.overview.bins.slice(0, 1);
-        }
-        return data;
-      },
-      set: (value) => (data = value),
-    });
-  });
-  await page.goto(`${root}/index.html`);
-  const centres = (selector) =>
-    page.$$eval(selector, (marks) => marks.map((mark) => mark.getBoundingClientRect()).map(({left, right}) => (left + right) / 2));
-  const [bar] = await centres('.chart .bar');
-  const dots = await centres('.chart circle');
-  assert.equal(dots.length, 2);
-  assert.ok(dots.every((x) => Math.abs(x - bar) < 1), `dots at ${dots.join()}, bar at ${bar}`);
-  const wide = await page.locator('.chart .bar').evaluate((mark) => mark.getBoundingClientRect().width);
-  assert.ok(wide > 200, `the bar is ${wide} px wide`);
-  await shot(page, '1280-one-minute', false);
-  await page.close();
-}
-
-async function checkOtherMedia(browser, root) {
+async function checkOtherMedia(browser, root, directory) {
+  const first = (folder) => readdirSync(join(directory, folder))[0].replace('.js', '');
+  const single = [`request.html#${first('requests')}`, `route.html#${first('routes')}`];
   const phone = await browser.newPage({viewport: {width: 390, height: 844}, colorScheme: 'dark'});
   await watch(phone, root);
-  for (const name of ['index', 'requests', 'processes']) {
-    await phone.goto(`${root}/${name}.html`);
+  for (const name of ['index', 'requests', 'sites', 'routes', 'processes', ...single]) {
+    await phone.goto('about:blank');
+    await phone.goto(`${root}/${name.includes('#') ? name : `${name}.html`}`);
+    await ready(phone);
+    await checkAccessibility(phone, `phone ${name}`);
     const overflow = await phone.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
     assert.ok(overflow <= 0, `${name}.html is ${overflow} px wider than a phone`);
-    await shot(phone, `phone-${name}`, name === 'index');
+    await shot(phone, `phone-${name.replace(/\.html.*/, '')}`, name !== 'requests');
   }
   await phone.close();
   await checkLaptop(browser, root);
   const dark = await browser.newPage({viewport: {width: 1440, height: 900}, colorScheme: 'dark'});
   await watch(dark, root);
   await dark.goto(`${root}/index.html`);
+  await ready(dark);
+  await checkAccessibility(dark, 'dark overview');
   await shot(dark, 'dark-overview');
   await dark.goto(`${root}/requests.html#page=1`);
   await dark.locator('td a').first().click();
-  await dark.waitForURL(/requests\/\d+\.html$/);
+  await dark.waitForURL(/request\.html#\d+$/);
+  await ready(dark);
+  await dark.locator('#call-graph').scrollIntoViewIfNeeded();
+  await dark.waitForSelector('.drawing svg .node');
   const sheet = await dark.locator('.drawing .graph polygon').first().evaluate((polygon) => getComputedStyle(polygon).fill);
   assert.equal(sheet, 'none', 'no white sheet on a dark page');
   const nodes = await dark.$$eval('.drawing .node polygon', (all) => all.map((polygon) => getComputedStyle(polygon).fill));
   assert.ok(nodes.length > 0 && !nodes.includes('none'), 'nodes keep their colours');
+  await checkAccessibility(dark, 'dark request');
   await shot(dark, 'dark-request');
   await dark.goto(`${root}/requests.html`);
   const printed = await dark.pdf({path: join(screenshots, 'requests.pdf'), format: 'A4', landscape: true});
   assert.ok(printed.length > 20_000);
   assert.ok(printed.toString('latin1').match(/\/Type \/Page\b/g).length > 5, 'printing shows more than the window');
   await dark.close();
+}
+
+// Served: the same pages, which go on by themselves.
+async function checkLive(browser) {
+  const server = spawn(makeReport, ['--serve'], {stdio: ['pipe', 'pipe', 'inherit']});
+  try {
+    const url = await new Promise((resolve) => server.stdout.once('data', (text) => resolve(String(text).trim())));
+    const base = url.replace(/index\.html$/, '');
+    const page = await browser.newPage({viewport: {width: 1440, height: 900}});
+    await watch(page, base);
+    await page.goto(url);
+    await ready(page);
+    const lead = await page.textContent('.lead');
+    await page.waitForFunction((before) => document.querySelector('.lead').textContent !== before, lead);
+    await page.waitForFunction(() => /^live, /.test(document.querySelector('.live-state').textContent));
+    await page.getByRole('button', {name: 'Pause'}).click();
+    await checkAccessibility(page, 'live overview');
+    await shot(page, 'live-overview', false);
+    await page.goto(`${base}requests.html`);
+    await ready(page);
+    const rows = await page.textContent('.shown');
+    await page.getByRole('columnheader', {name: 'Latency'}).getByRole('button').click();
+    await page.waitForFunction((before) => document.querySelector('.shown').textContent !== before, rows);
+    assert.equal(await page.getByRole('columnheader', {name: 'Latency'}).getAttribute('aria-sort'), 'descending');
+    await page.goto(`${base}request.html#${/[1-9]\d*/.exec(await page.locator('td a').first().getAttribute('href'))[0]}`);
+    await ready(page);
+    assert.equal(await page.locator('.verdict').count(), 1);
+    assert.equal((await page.request.get(`${base}metrics`)).headers()['content-type'], 'text/plain; version=0.0.4');
+    const guessed = await page.request.get(`${base.slice(0, -3)}xx/index.html`);
+    assert.equal(guessed.status(), 404);
+    // The server goes away: the page says so and keeps what it has.
+    await page.goto(`${base}routes.html`);
+    await ready(page);
+    server.stdin.end();
+    await page.waitForFunction(() => document.body.classList.contains('stale'));
+    assert.equal(await page.locator('tbody tr:not(.spacer)').count(), 8);
+    await page.close();
+  } finally {
+    server.kill();
+  }
+  // What the browser says of the server that is gone.
+  for (let at = problems.length - 1; at >= 0; at--) {
+    if (/net::ERR_(CONNECTION_REFUSED|EMPTY_RESPONSE|CONNECTION_RESET)/.test(problems[at])) {
+      problems.splice(at, 1);
+    }
+  }
 }
 
 const directory = mkdtempSync(join(tmpdir(), 'pinfo_page_'));
@@ -339,13 +506,14 @@ try {
   await watch(page, root);
   await checkOverview(page, root);
   await checkRoutes(page, root);
+  await checkSites(page, root);
   await checkProcesses(page, root);
   await checkRequests(page, root);
   await checkRequestPage(page, root);
   await checkEveryRequestPage(page, root, out);
-  await checkOtherMedia(browser, root);
-  await checkOneMinute(browser, root);
-  assert.deepEqual(problems, []);
+  await checkOtherMedia(browser, root, out);
+  await checkLive(browser);
+  assert.deepEqual([...new Set(problems)], []);
   console.log('every page opened, sorted, filtered and linked as it should');
 } finally {
   await browser?.close();

@@ -1,4 +1,6 @@
 """Stats files, graphs and the report of a profiled server, opened with the programs people use."""
+import base64
+import gzip
 import json
 import pathlib
 import re
@@ -139,6 +141,11 @@ def report(context):
     check(str(index) in done.stdout, f"the report's path is printed, found {done.stdout!r}")
     check("<html" in index.read_text(), "index.html is a page")
     everything = b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
+    # What requests and routes show is packed: gzip in base64, as a string of a script.
+    packed = [path.read_bytes() for part in ("requests", "routes")
+              for path in (folder / part).glob("*.js")]
+    check_equal(len(packed), 4, "pages of three requests and their route")
+    everything += b"".join(gzip.decompress(base64.b64decode(text.split(b"'")[1])) for text in packed)
     check(b"burn_alpha" in everything, "the functions are in the report")
     check(b"hidden-value" not in everything, "values of query strings are masked")
     check(not re.search(rb"""(src|href)=["']https?://""", everything), "nothing from the network")

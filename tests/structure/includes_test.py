@@ -52,6 +52,7 @@ LIBRARIES = {
     re.compile(r"\.pb\.h$"): ("collector/emit/", 1),
     re.compile(r"^pcre2\.h$"): ("collector/emit/", 1),
     re.compile(r"^histedit\.h$"): ("cli/", 1),
+    re.compile(r"^(curses|ncurses)\.h$"): ("cli/top_", 1),
     re.compile(r"\.skel\.h$"): ("collector/source/bpf_", 1),
     re.compile(r"^Zydis/"): ("collector/tls/", 1),
 }

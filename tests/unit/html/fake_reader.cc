@@ -1,5 +1,8 @@
 #include "tests/unit/html/fake_reader.h"
 
+#include <algorithm>
+#include <functional>
+
 namespace pinfo {
 
 Status FakeReader::ForEachRequest(const RequestFilter& filter,
@@ -8,11 +11,22 @@ Status FakeReader::ForEachRequest(const RequestFilter& filter,
   if (!error.empty()) {
     return Fail(error);
   }
+  // By start where that is asked for, else as the test has put them.
+  std::vector<const RequestRow*> rows;
   for (const RequestRow& row : requests) {
-    if (filter.profiled && *filter.profiled != row.profiled) {
-      continue;
+    if (!filter.profiled || *filter.profiled == row.profiled) {
+      rows.push_back(&row);
     }
-    if (!visit(row)) {
+  }
+  const auto start = [](const RequestRow* row) { return row->start_wall_ns; };
+  if (filter.order == RequestOrder::kOldest) {
+    std::ranges::stable_sort(rows, std::less{}, start);
+  } else if (filter.order == RequestOrder::kNewest) {
+    std::ranges::stable_sort(rows, std::greater{}, start);
+  }
+  int64_t visited = 0;
+  for (const RequestRow* row : rows) {
+    if (visited++ == filter.limit.value_or(-1) || !visit(*row)) {
       break;
     }
   }
@@ -28,14 +42,37 @@ Result<std::optional<RequestRow>> FakeReader::FindRequest(RequestId id) {
   return std::nullopt;
 }
 
-Result<std::vector<std::pair<int64_t, LatencySummary>>> FakeReader::Minutes(int64_t since_minute) {
-  std::vector<std::pair<int64_t, LatencySummary>> found;
-  for (const auto& minute : minutes) {
-    if (minute.first >= since_minute) {
-      found.push_back(minute);
-    }
+Result<int64_t> FakeReader::CountRequests(const RequestFilter& filter) {
+  int64_t count = 0;
+  const Status status = ForEachRequest(filter, [&count](const RequestRow&) {
+    ++count;
+    return true;
+  });
+  if (!status) {
+    return tl::unexpected(status.error());
   }
-  return found;
+  return count;
+}
+
+Result<std::vector<SiteSummary>> FakeReader::Sites(const SummaryFilter& filter) {
+  summary_filters.push_back(filter);
+  return sites;
+}
+
+Result<std::vector<RouteSummary>> FakeReader::Routes(const SummaryFilter& filter) {
+  summary_filters.push_back(filter);
+  return routes;
+}
+
+Result<LatencySummary> FakeReader::Summary(const SummaryFilter& filter) {
+  summary_filters.push_back(filter);
+  return totals.latency;
+}
+
+Result<std::vector<std::pair<int64_t, LatencySummary>>> FakeReader::Minutes(
+    const SummaryFilter& filter) {
+  summary_filters.push_back(filter);
+  return minutes;
 }
 
 Result<Profile> FakeReader::RequestProfile(RequestId id) {
@@ -44,19 +81,22 @@ Result<Profile> FakeReader::RequestProfile(RequestId id) {
 }
 
 Result<Profile> FakeReader::RouteProfile(const std::optional<std::string>& /*site*/,
-                                         const std::string& route) {
-  return Fail("the report asked for the profile of route " + route);
+                                         const std::string& /*route*/) {
+  return pooled_profile;
 }
 
 Result<Profile> FakeReader::WholeProfile() {
   return Fail("the report asked for the whole profile");
 }
 
-Result<Profile> FakeReader::PooledProfile(const ProfileFilter& /*filter*/) {
-  return WholeProfile();
+Result<Profile> FakeReader::PooledProfile(const ProfileFilter& filter) {
+  return filter.route ? Result<Profile>(pooled_profile) : WholeProfile();
 }
 
-Result<Timeline> FakeReader::RequestTimeline(RequestId /*id*/) { return Timeline{}; }
+Result<Timeline> FakeReader::RequestTimeline(RequestId id) {
+  const auto found = timelines.find(id);
+  return found == timelines.end() ? Timeline() : found->second;
+}
 
 RequestRow MakeRequest(int64_t id, int64_t latency_ns) {
   RequestRow row;

@@ -15,6 +15,7 @@ namespace pinfo {
 class FakeReader : public Reader {
  public:
   std::vector<RequestRow> requests;  // in the order a filter asks for
+  std::vector<SiteSummary> sites;
   std::vector<RouteSummary> routes;
   std::vector<ProcessSummary> processes;
   std::vector<SessionRow> sessions;
@@ -24,20 +25,28 @@ class FakeReader : public Reader {
   std::vector<SystemRow> system_history;
   std::vector<SystemRow> latest_systems;
   std::map<RequestId, Profile> profiles;
+  std::map<RequestId, Timeline> timelines;
+  Profile pooled_profile;  // of every route
   Totals totals;
   std::string error;                   // where set, requests fail with it
   std::vector<RequestFilter> filters;  // those asked for so far
+  std::vector<SummaryFilter> summary_filters;
 
   Status ForEachRequest(const RequestFilter& filter,
                         const std::function<bool(const RequestRow&)>& visit) override;
   Result<std::optional<RequestRow>> FindRequest(RequestId id) override;
   Result<std::vector<CallRow>> RequestCalls(RequestId) override { return std::vector<CallRow>(); }
   Result<std::vector<ProcessSummary>> Processes() override { return processes; }
-  Result<std::vector<SiteSummary>> Sites() override { return std::vector<SiteSummary>(); }
-  Result<std::vector<RouteSummary>> Routes() override { return routes; }
+  Result<int64_t> CountRequests(const RequestFilter& filter) override;
+  using Reader::Routes;
+  using Reader::Sites;
+  Result<std::vector<SiteSummary>> Sites(const SummaryFilter& filter) override;
+  Result<std::vector<RouteSummary>> Routes(const SummaryFilter& filter) override;
+  Result<LatencySummary> Summary(const SummaryFilter& filter) override;
   Result<Totals> GetTotals() override { return totals; }
   Result<std::vector<SessionRow>> Sessions() override { return sessions; }
-  Result<std::vector<std::pair<int64_t, LatencySummary>>> Minutes(int64_t since_minute) override;
+  Result<std::vector<std::pair<int64_t, LatencySummary>>> Minutes(
+      const SummaryFilter& filter) override;
   Result<std::vector<LatencyCount>> LatencyHistory(const HistoryRange&,
                                                    const std::optional<std::string>&,
                                                    const std::optional<std::string>&) override {

@@ -11,8 +11,10 @@ using testing::Not;
 
 TEST(PageTest, AllowsNothingButWhatCarriesItsNonce) {
   const std::string html = RenderPage({.kind = "routes", .title = "Routes"}, "n0nce");
-  EXPECT_THAT(html, HasSubstr("content=\"default-src 'none'; script-src 'nonce-n0nce'; style-src "
-                              "'nonce-n0nce'; base-uri 'none'; form-action 'none'\""));
+  EXPECT_THAT(
+      html, HasSubstr("content=\"default-src 'none'; script-src 'nonce-n0nce' 'wasm-unsafe-eval'; "
+                      "style-src 'nonce-n0nce'; connect-src 'none'; base-uri 'none'; "
+                      "form-action 'none'\""));
   EXPECT_THAT(html, HasSubstr("<script src=\"assets/report.js\" nonce=\"n0nce\" defer></script>"));
   EXPECT_THAT(html, HasSubstr("<a href=\"routes.html\" aria-current=\"page\">Routes</a>"));
 }
@@ -28,12 +30,15 @@ TEST(PageTest, LoadsItsDataBetweenTheFirstScriptAndTheCode) {
   EXPECT_NE(code, std::string::npos);
 }
 
-TEST(PageTest, ReachesTheFilesAboveFromASubfolder) {
-  const std::string html =
-      RenderPage({.kind = "request", .title = "Request 7", .in_subfolder = true}, "n");
-  EXPECT_THAT(html, HasSubstr("href=\"../assets/report.css\""));
-  EXPECT_THAT(html, HasSubstr("href=\"../index.html\""));
-  EXPECT_THAT(html, Not(HasSubstr("aria-current")));
+TEST(PageTest, MarksTheSectionThatAPageOfOneRequestBelongsTo) {
+  const std::string html = RenderPage({.kind = "request", .title = "Request"}, "n");
+  EXPECT_THAT(html, HasSubstr("<a href=\"requests.html\" aria-current=\"true\">"));
+  EXPECT_THAT(html, Not(HasSubstr("aria-current=\"page\"")));
+}
+
+TEST(PageTest, OnlyALivePageMayAskItsServer) {
+  EXPECT_THAT(RenderPage({.kind = "routes", .title = "Routes", .live = true}, "n"),
+              HasSubstr("connect-src 'self';"));
 }
 
 TEST(PageTest, EscapesItsTitle) {

@@ -102,6 +102,8 @@ TEST_F(ReaderTest, AReaderSeesOneMoment) {
   EXPECT_EQ(before->GetTotals()->request_rows, 1);
   EXPECT_EQ(before->FindRequest({2}).value(), std::nullopt);
   EXPECT_EQ(OpenReader()->GetTotals()->request_rows, 2);
+  EXPECT_EQ(*OpenReader()->CountRequests({}), 2);
+  EXPECT_EQ(*OpenReader()->CountRequests({.pid = Pid{1}, .limit = 1}), 0);
 }
 
 TEST_F(ReaderTest, PercentilesAreWithinABucket) {
@@ -128,8 +130,20 @@ TEST_F(ReaderTest, PercentilesAreWithinABucket) {
   EXPECT_NEAR(static_cast<double>(totals->latency.p50_ns), 500e3, 500e3 * 0.0625);
   EXPECT_NEAR(static_cast<double>(totals->latency.p90_ns), 900e3, 900e3 * 0.0625);
   EXPECT_NEAR(static_cast<double>(totals->latency.p99_ns), 990e3, 990e3 * 0.0625);
-  EXPECT_THAT(*reader->Minutes(5), SizeIs(6));
-  EXPECT_EQ(reader->Minutes(0)->front().second.count, 99);
+  constexpr int64_t kMinute = 60'000'000'000;
+  EXPECT_THAT(*reader->Minutes({.since_wall_ns = 5 * kMinute}), SizeIs(6));
+  EXPECT_EQ(reader->Minutes({})->front().second.count, 99);
+  // A minute that is cut counts.
+  EXPECT_THAT(
+      *reader->Minutes({.since_wall_ns = 5 * kMinute + 1, .until_wall_ns = 7 * kMinute + 1}),
+      SizeIs(3));
+  EXPECT_EQ(reader->Summary({.site = "odd"})->count, 500);
+  EXPECT_EQ(reader->Summary({.site = "odd", .until_wall_ns = kMinute})->count, 50);
+  EXPECT_EQ(reader->Summary({.route = "/?"})->count, 1000);
+  EXPECT_EQ(reader->Summary({.route = "/[r]"})->count, 0);
+  EXPECT_THAT(*reader->Sites({.site = "odd"}), SizeIs(1));
+  EXPECT_THAT(*reader->Routes({.site = "even", .route = "/r"}), SizeIs(1));
+  EXPECT_THAT(*reader->Routes({.since_wall_ns = 11 * kMinute}), IsEmpty());
   const Result<std::vector<SiteSummary>> sites = reader->Sites();
   ASSERT_THAT(*sites, SizeIs(2));
   EXPECT_EQ((*sites)[0].site, "even");
@@ -243,9 +257,8 @@ TEST_F(ReaderTest, ATimelineLiesWithinItsRequest) {
     ASSERT_THAT(each.root_first, SizeIs(1));
     EXPECT_EQ(timeline->tree.functions()[each.root_first[0].function].name, "main");
   }
-  EXPECT_THAT(times,
-              ElementsAre(std::pair(0, 100'000), std::pair(150'000, 400'000),
-                          std::pair(400'000, 500'000), std::pair(500'000, row.latency_ns)));
+  EXPECT_THAT(times, ElementsAre(std::pair(0, 100'000), std::pair(150'000, 400'000),
+                                 std::pair(400'000, 500'000), std::pair(500'000, row.latency_ns)));
   EXPECT_EQ(timeline->samples[1].kind, TimeKind::kBlocked);
   EXPECT_THAT(MessageOf(OpenReader()->RequestTimeline({7})), HasSubstr("no request 7"));
 }

@@ -1,0 +1,43 @@
+// Requests and their latencies over time, in evenly spaced bins: what the charts over time and the
+// heat map show. Counted minutes are the source, so that nothing is missing where rows were thinned
+// out; of a range of a few minutes the rows themselves are, in bins of seconds.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "collector/base/result.h"
+#include "collector/store/reader.h"
+
+namespace pinfo::html {
+
+// At most this many bins.
+inline constexpr int64_t kSeriesBins = 240;
+
+struct SeriesBin {
+  double count = 0;  // rows count by weight
+  double failed = 0;
+  double latency_sum_ns = 0;
+  double timed = 0;                      // requests behind latency_sum_ns and the histogram
+  std::map<uint16_t, double> histogram;  // collector/base/histogram.h
+};
+
+struct TimeSeries {
+  int64_t start_wall_ns = 0;
+  int64_t bin_ns = 0;
+  std::vector<SeriesBin> bins;  // without a gap; empty where there was no request
+};
+
+Result<TimeSeries> LoadTimeSeries(Reader& reader, const SummaryFilter& filter);
+
+// The middle of the bucket that holds the value of this rank; nullopt where nothing was counted.
+std::optional<int64_t> PercentileOf(const std::map<uint16_t, double>& histogram, int percent);
+
+// As the interface Series of html/src/data.ts has it.
+nlohmann::json SeriesJson(const TimeSeries& series);
+
+}  // namespace pinfo::html
