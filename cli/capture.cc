@@ -188,6 +188,9 @@ void AddCaptureOptions(CLI::App& command, CaptureOptions& options, bool with_rec
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
   command.add_flag("--no-turns", options.no_turns, "Leave out what is not HTTP");
+  command.add_option(
+      "--metrics", options.metrics,
+      "Offer /metrics to Prometheus on [ADDR:]PORT (127.0.0.1 unless told otherwise)");
   command.add_option("--statsd", options.statsd,
                      "Listen for StatsD metrics on [ADDR:]PORT (UDP) or a Unix socket's path");
   if (with_record) {
@@ -277,6 +280,9 @@ Result<PreparedCapture> PrepareCapture(const CaptureOptions& options, const Glob
       return tl::unexpected(configuration.error());
     }
     prepared.configuration = std::move(*configuration);
+    if (!options.metrics.empty()) {
+      prepared.configuration.prometheus = options.metrics;
+    }
   }
   return prepared;
 }
@@ -292,6 +298,23 @@ void InstallStopSignals() {
     sigaction(number, &action, nullptr);
   }
   signal(SIGPIPE, SIG_IGN);  // whoever read our messages may be gone
+}
+
+Status OfferMetrics(PreparedCapture& capture, const GlobalOptions& global) {
+  Result<std::unique_ptr<MetricsServer>> server =
+      MetricsServer::Start(capture.configuration.prometheus, global.database);
+  if (!server) {
+    return tl::unexpected(server.error());
+  }
+  capture.metrics_server = std::move(*server);
+  if ((*capture.metrics_server).is_public()) {
+    Tell("pinfo: whoever can reach {} can read /metrics: names of sites, routes and processes\n",
+         capture.metrics_server->address());
+  }
+  if (!global.quiet) {
+    Tell("metrics on http://{}/metrics\n", capture.metrics_server->address());
+  }
+  return {};
 }
 
 Status StartMonitoring(PreparedCapture& capture, const GlobalOptions& global) {
@@ -315,7 +338,7 @@ Status StartMonitoring(PreparedCapture& capture, const GlobalOptions& global) {
   if (!capture.service->statsd_address().empty() && !global.quiet) {
     Tell("listening for StatsD on {}\n", capture.service->statsd_address());
   }
-  return {};
+  return configuration.prometheus.empty() ? Status() : OfferMetrics(capture, global);
 }
 
 bool RunCapture(PreparedCapture& capture, Source& source, const GlobalOptions& global) {
@@ -331,6 +354,7 @@ bool RunCapture(PreparedCapture& capture, Source& source, const GlobalOptions& g
   }
   const PipelineSummary summary =
       RunPipeline(capture.pipeline, source, *capture.store, recorder.get(), g_stop_requested);
+  capture.metrics_server.reset();
   capture.service.reset();
   PrintSummary(summary, global);
   if (!summary.status) {

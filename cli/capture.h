@@ -13,6 +13,7 @@
 #include "cli/command.h"
 #include "collector/base/result.h"
 #include "collector/config/configuration.h"
+#include "collector/exposition/metrics_server.h"
 #include "collector/monitor/service.h"
 #include "collector/pipeline/pipeline.h"
 #include "collector/source/source.h"
@@ -38,7 +39,8 @@ struct CaptureOptions {
   bool no_accumulate = false;
   bool native = false;
   bool exact = false;
-  std::string statsd;  // overrides the configuration's; empty: as that says
+  std::string metrics;  // [ADDR:]PORT of /metrics; empty: as the configuration says
+  std::string statsd;   // overrides the configuration's; empty: as that says
 };
 
 // Adds the options to a subcommand. with_record: also --record.
@@ -58,6 +60,7 @@ struct PreparedCapture {
   Configuration configuration;
   MonitoringOptions monitoring;
   std::unique_ptr<MonitoringService> service;  // once started
+  std::unique_ptr<MetricsServer> metrics_server;
 };
 Result<PreparedCapture> PrepareCapture(const CaptureOptions& options, const GlobalOptions& global,
                                        bool live);

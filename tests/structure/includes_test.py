@@ -35,6 +35,7 @@ COLLECTOR = {
     "request": {"base", "source"},
     "config": {"base"},
     "metric": {"base", "profile", "config", "store", "stack"},
+    "exposition": {"base", "profile", "config", "store"},
     "notify": {"base", "profile", "config", "store"},
     "monitor": {"base", "profile", "config", "metric", "notify", "store", "views"},
     "pipeline": {"base", "profile", "emit", "store", "views", "stack", "source", "process",
@@ -51,6 +52,7 @@ RING_FORMAT = "preload/ring.h"
 LIBRARIES = {
     re.compile(r"^libunwind.*\.h$"): ("collector/stack/", 1),
     re.compile(r"^sqlite3\.h$"): ("collector/store/", None),
+    re.compile(r"^httplib\.h$"): ("collector/exposition/", 1),
     re.compile(r"^curl/"): ("collector/notify/", 1),
     re.compile(r"^toml\+\+/"): ("collector/config/", 1),
     re.compile(r"^(graphviz/)?gvc\.h$"): ("collector/emit/", 1),
