@@ -45,8 +45,9 @@ class HttpMetricsServer : public MetricsServer {
     server_.set_read_timeout(kTimeoutSeconds);
     server_.set_write_timeout(kTimeoutSeconds);
     server_.set_keep_alive_timeout(kTimeoutSeconds);
-    server_.Get("/metrics",
-                [this](const httplib::Request&, httplib::Response& response) { Answer(response); });
+    server_.Get("/metrics", [this](const httplib::Request& request, httplib::Response& response) {
+      Answer(FormatFor(request.get_header_value("Accept")), response);
+    });
     server_.Get("/", [](const httplib::Request&, httplib::Response& response) {
       response.set_content("pinfo: /metrics is what you look for\n", "text/plain");
     });
@@ -75,7 +76,7 @@ class HttpMetricsServer : public MetricsServer {
   }
 
  private:
-  void Answer(httplib::Response& response) {
+  void Answer(ExpositionFormat format, httplib::Response& response) {
     const std::lock_guard lock(mutex_);
     const Result<Exposition> exposition = GatherExposition(database_, totals_, WallNs());
     if (!exposition) {
@@ -83,7 +84,7 @@ class HttpMetricsServer : public MetricsServer {
       response.set_content(exposition.error().message + "\n", "text/plain");
       return;
     }
-    response.set_content(RenderOpenMetrics(*exposition), kOpenMetricsType);
+    response.set_content(RenderExposition(*exposition, format), ContentType(format));
   }
 
   const std::string host_;

@@ -47,21 +47,38 @@ std::string SafeName(const std::string& text) {
 
 class Page {
  public:
+  explicit Page(ExpositionFormat format)
+      : open_metrics_(format == ExpositionFormat::kOpenMetrics) {}
+
+  // name: without _total. In the older format a counter's family has the suffix too.
   void Family(const std::string& name, const char* type, const std::string& help,
               const std::string& unit = "") {
-    text_ += fmt::format("# TYPE {} {}\n", name, type);
-    if (!unit.empty()) {
-      text_ += fmt::format("# UNIT {} {}\n", name, unit);
+    const bool suffix = !open_metrics_ && std::string_view(type) == "counter";
+    const std::string family = name + (suffix ? "_total" : "");
+    text_ += fmt::format("# TYPE {} {}\n", family, type);
+    if (!unit.empty() && open_metrics_) {
+      text_ += fmt::format("# UNIT {} {}\n", family, unit);
     }
-    text_ += fmt::format("# HELP {} {}\n", name, EscapeLabel(help));
+    text_ +=
+        fmt::format("# HELP {} {}\n", family, open_metrics_ ? EscapeLabel(help) : EscapeHelp(help));
   }
   void Sample(const std::string& name, const std::string& labels, const std::string& value) {
     text_ += labels.empty() ? fmt::format("{} {}\n", name, value)
                             : fmt::format("{}{{{}}} {}\n", name, labels, value);
   }
-  std::string Finish() && { return std::move(text_) + "# EOF\n"; }
+  std::string Finish() && { return std::move(text_) + (open_metrics_ ? "# EOF\n" : ""); }
 
  private:
+  // Without quotes escaped: the older format would show the backslash.
+  static std::string EscapeHelp(const std::string& text) {
+    std::string escaped;
+    for (const char c : ValidUtf8(text)) {
+      escaped += c == '\\' ? "\\\\" : c == '\n' ? "\\n" : std::string(1, c);
+    }
+    return escaped;
+  }
+
+  const bool open_metrics_;
   std::string text_;
 };
 
@@ -193,29 +210,59 @@ std::string TagLabels(const std::string& tags) {
   return labels;
 }
 
+bool HasReservedSuffix(const std::string& name) {
+  for (const char* suffix :
+       {"_total", "_sum", "_count", "_bucket", "_created", "_info", "_values"}) {
+    if (name.ends_with(suffix)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+struct SeriesTotals {
+  double count = 0;
+  double sum = 0;
+  double last = 0;
+};
+
+SeriesTotals TotalsOf(const SeriesPoints& series) {
+  SeriesTotals totals;
+  for (const MetricPoint& day : series.points) {
+    totals.count += day.count;
+    totals.sum += day.sum;
+    totals.last = day.last;
+  }
+  return totals;
+}
+
 void RenderMetric(const MetricValue& value, const std::string& name, Page& page) {
-  const auto kind = static_cast<MetricKind>(value.metric.metric.kind);
   const std::string& help = value.metric.metric.title;
-  for (const char* part : {"", "_sum"}) {
-    const bool sums = *part != '\0';
-    if (sums && kind == MetricKind::kGauge) {
-      continue;
-    }
-    // What adds up of timings and sets goes up and down: values may be negative, so these are
-    // gauges.
-    const std::string family = sums || kind == MetricKind::kGauge ? name + part : name + "_values";
-    const bool counter = !sums && kind != MetricKind::kGauge;
-    page.Family(family, counter ? "counter" : "gauge",
-                sums      ? help + ": what its values add up to"
-                : counter ? help + ": how many values were added"
-                          : help);
+  const auto each = [&](const std::string& sample, double SeriesTotals::*figure) {
     for (const SeriesPoints& series : value.days) {
-      double figure = 0;
-      for (const MetricPoint& day : series.points) {
-        figure = kind == MetricKind::kGauge ? day.last : figure + (sums ? day.sum : day.count);
-      }
-      page.Sample(family + (counter ? "_total" : ""), TagLabels(series.tags), Number(figure));
+      page.Sample(sample, TagLabels(series.tags), Number(TotalsOf(series).*figure));
     }
+  };
+  switch (static_cast<MetricKind>(value.metric.metric.kind)) {
+    case MetricKind::kCounter:
+      page.Family(name, "counter", help);
+      each(name + "_total", &SeriesTotals::sum);
+      page.Family(name + "_values", "counter", help + ": how many values were added");
+      each(name + "_values_total", &SeriesTotals::count);
+      return;
+    case MetricKind::kTiming:
+      page.Family(name, "summary", help);
+      for (const SeriesPoints& series : value.days) {
+        const SeriesTotals totals = TotalsOf(series);
+        page.Sample(name + "_count", TagLabels(series.tags), Number(totals.count));
+        page.Sample(name + "_sum", TagLabels(series.tags), Number(totals.sum));
+      }
+      return;
+    case MetricKind::kGauge:
+    case MetricKind::kSet:
+      page.Family(name, "gauge", help);
+      each(name, &SeriesTotals::last);
+      return;
   }
 }
 
@@ -223,7 +270,8 @@ void RenderMetrics(const Exposition& exposition, Page& page) {
   std::set<std::string> names;
   for (const MetricValue& value : exposition.metrics) {
     std::string name = "pinfo_metric_" + SafeName(value.metric.metric.name);
-    while (!names.insert(name).second) {
+    // Suffixes are the format's own, and two names may have become one.
+    while (HasReservedSuffix(name) || !names.insert(name).second) {
       name += "_";
     }
     RenderMetric(value, name, page);
@@ -251,8 +299,20 @@ void RenderState(const Exposition& exposition, Page& page) {
 
 }  // namespace
 
-std::string RenderOpenMetrics(const Exposition& exposition) {
-  Page page;
+const char* ContentType(ExpositionFormat format) {
+  return format == ExpositionFormat::kOpenMetrics
+             ? "application/openmetrics-text; version=1.0.0; charset=utf-8"
+             : "text/plain; version=0.0.4; charset=utf-8";
+}
+
+ExpositionFormat FormatFor(const std::string& accept) {
+  return accept.find("application/openmetrics-text") != std::string::npos
+             ? ExpositionFormat::kOpenMetrics
+             : ExpositionFormat::kText;
+}
+
+std::string RenderExposition(const Exposition& exposition, ExpositionFormat format) {
+  Page page(format);
   RenderRequests(exposition, page);
   RenderLatencies(exposition, page);
   RenderProcesses(exposition, page);

@@ -1,5 +1,6 @@
 // The text that Prometheus scrapes: OpenMetrics 1.0 (github.com/OpenObservability/OpenMetrics,
-// specification/OpenMetrics.md). Rendering is pure; gathering reads the database.
+// specification/OpenMetrics.md), or the older text format 0.0.4 (prometheus.io/docs, "Exposition
+// formats") for whoever does not ask for that. Rendering is pure; gathering reads the database.
 //
 // Families, all of them beginning with pinfo_:
 //   requests_total, request_errors_total   counters by site, route, method, status
@@ -7,9 +8,9 @@
 //                                          nanoseconds, at which pinfo's own buckets end: no count
 //                                          is on the wrong side of a bound
 //   process_*                              by pid and command's name
-//   metric_*                               own metrics: _total and _sum of counters, values of
-//   gauges,
-//                                          _count and _sum of timings and sets
+//   metric_*                               own metrics: counters as _total (their sum) and
+//                                          _values_total (how many were added), gauges and sets as
+//                                          gauges, timings as summaries
 //   monitor_level                          0 fine, 1 warning, 2 problem, 3 unknown
 //   losses_total                           by kind
 #pragma once
@@ -27,8 +28,12 @@
 
 namespace pinfo {
 
-inline constexpr const char* kOpenMetricsType =
-    "application/openmetrics-text; version=1.0.0; charset=utf-8";
+enum class ExpositionFormat : uint8_t { kOpenMetrics, kText };
+
+// The value of Content-Type.
+const char* ContentType(ExpositionFormat format);
+// What an Accept header asks for.
+ExpositionFormat FormatFor(const std::string& accept);
 
 struct MetricValue {
   MetricSummary metric;
@@ -45,7 +50,7 @@ struct Exposition {
   LossCounts losses{};
 };
 
-std::string RenderOpenMetrics(const Exposition& exposition);
+std::string RenderExposition(const Exposition& exposition, ExpositionFormat format);
 
 // Reads everything but the requests, which totals has after this too.
 Result<Exposition> GatherExposition(const std::string& database, RequestTotals& totals,

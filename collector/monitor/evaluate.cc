@@ -181,14 +181,18 @@ std::string TextOf(const MonitorSettings& monitor, const Finding& finding, std::
   return text;
 }
 
+// By the runner, now and then.
+bool IsRun(const MonitorSettings& monitor) {
+  const auto* age = std::get_if<AgeSubject>(&monitor.subject);
+  return std::holds_alternative<QuerySubject>(monitor.subject) ||
+         std::holds_alternative<CommandSubject>(monitor.subject) ||
+         (age != nullptr && age->of == AgeSubject::Of::kQuery);
+}
+
 Finding EvaluateCommand(const MonitorSettings& monitor, MonitorInputs& inputs) {
   Finding finding;
   const CheckResult* result = inputs.Check(monitor.name);
-  if (result == nullptr) {
-    finding.level = monitor.no_value;
-    finding.no_value = true;
-    finding.text = "has not been run yet";
-  } else if (!result->error.empty()) {
+  if (!result->error.empty()) {
     finding.text = result->error;
   } else {
     const int code = result->exit_code.value_or(3);
@@ -251,6 +255,14 @@ std::string FormatValue(double value, const std::string& unit) {
 }
 
 Finding Evaluate(const MonitorSettings& monitor, MonitorInputs& inputs) {
+  if (IsRun(monitor) && inputs.Check(monitor.name) == nullptr) {
+    Finding finding;
+    finding.level = monitor.no_value;
+    finding.text = "has not been run yet";
+    finding.no_value = true;
+    finding.not_yet = true;
+    return finding;
+  }
   if (std::holds_alternative<CommandSubject>(monitor.subject)) {
     return EvaluateCommand(monitor, inputs);
   }

@@ -17,6 +17,7 @@ struct Finding {
   std::optional<double> value;  // in the monitor's unit
   std::string text;             // for people, on one line
   bool no_value = false;        // there is none, without anything being wrong
+  bool not_yet = false;         // its query or command has not been run yet
 };
 
 // Looks at what the monitor is about. An error (no database, a query that fails) is kUnknown with

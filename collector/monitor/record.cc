@@ -23,6 +23,12 @@ class Recorder {
     for (size_t i = 0; i < configuration_.monitors.size(); ++i) {
       const MonitorSettings& monitor = configuration_.monitors[i];
       const auto old = before->find(monitor.name);
+      if (findings[i].not_yet) {  // as before, where there is a before
+        if (old != before->end()) {
+          recorded_.monitors.insert(before->extract(old));
+        }
+        continue;
+      }
       bool changed = false;
       MonitorRow row = pinfo::Advance(monitor, old == before->end() ? nullptr : &old->second,
                                       findings[i], now_wall_ns_, &changed);

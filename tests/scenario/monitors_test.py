@@ -295,7 +295,7 @@ webhook = "http://127.0.0.1:{server.server_port}/hook"
 webhook_token_file = "{secret}"
 [[person]]
 name = "pager"
-command = "cat > {output}; test \\"$PINFO_KIND\\" = instant"
+command = "cat > {output}"
 [[person]]
 name = "quiet"
 mail = "quiet@example.org"

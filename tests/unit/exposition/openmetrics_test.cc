@@ -17,7 +17,7 @@ using testing::HasSubstr;
 using testing::Not;
 
 TEST(OpenMetrics, EndsAsItMust) {
-  const std::string text = RenderOpenMetrics({});
+  const std::string text = RenderExposition({}, ExpositionFormat::kOpenMetrics);
   EXPECT_TRUE(text.ends_with("\n# EOF\n"));
 }
 
@@ -29,7 +29,7 @@ TEST(OpenMetrics, CountsAndBuckets) {
   counts.latency_sum_ns = 3'000'000'000;
   counts.histogram = {{HistogramBucket(1'000'000), 2}, {HistogramBucket(100'000'000'000), 1}};
   exposition.requests[{.site = "s", .route = "/r", .method = "GET", .status = 200}] = counts;
-  const std::string text = RenderOpenMetrics(exposition);
+  const std::string text = RenderExposition(exposition, ExpositionFormat::kOpenMetrics);
   const std::string labels = "site=\"s\",route=\"/r\"";
   EXPECT_THAT(text,
               HasSubstr("pinfo_requests_total{" + labels + ",method=\"GET\",status=\"200\"} 3\n"));
@@ -54,11 +54,42 @@ TEST(OpenMetrics, HostileNamesAreData) {
       {.tags = "le:1,9x:2,a b:3,a-b:\"4\"",
        .points = {{.start_s = 0, .count = 1, .sum = 2, .min = 2, .max = 2, .last = 2}}});
   exposition.metrics = {value, value};
-  const std::string text = RenderOpenMetrics(exposition);
+  const std::string text = RenderExposition(exposition, ExpositionFormat::kOpenMetrics);
   EXPECT_THAT(text, Not(HasSubstr("\npinfo_evil")));
   EXPECT_THAT(text, HasSubstr("site=\"a\\\"} 1\\npinfo_evil 2\",route=\"\\\\\xef\xbf\xbd\""));
   EXPECT_THAT(text, HasSubstr("tag_le=\"1\",tag_9x=\"2\",a_b=\"3\",tag_a_b=\"\\\"4\\\"\""));
-  EXPECT_THAT(text, HasSubstr("# HELP pinfo_metric_9_lives___TYPE_x_counter_values two\\nlines"));
+  EXPECT_THAT(text, HasSubstr("# HELP pinfo_metric_9_lives___TYPE_x_counter two\\nlines"));
+}
+
+TEST(OpenMetrics, TheOlderFormatIsForWhoAsksForNone) {
+  EXPECT_EQ(FormatFor("application/openmetrics-text;version=1.0.0,text/plain;q=0.5"),
+            ExpositionFormat::kOpenMetrics);
+  EXPECT_EQ(FormatFor("*/*"), ExpositionFormat::kText);
+  const std::string text = RenderExposition({}, ExpositionFormat::kText);
+  EXPECT_THAT(text, HasSubstr("# TYPE pinfo_requests_total counter\n"));
+  EXPECT_THAT(text, Not(HasSubstr("# EOF")));
+  EXPECT_THAT(text, Not(HasSubstr("# UNIT")));
+}
+
+TEST(OpenMetrics, EachKindOfMetric) {
+  Exposition exposition;
+  for (const auto& [name, kind] : {std::pair{"c", MetricKind::kCounter},
+                                   {"g_total", MetricKind::kGauge},
+                                   {"t", MetricKind::kTiming}}) {
+    MetricValue value;
+    value.metric.metric.name = name;
+    value.metric.metric.kind = static_cast<uint8_t>(kind);
+    value.days.push_back(
+        {.tags = "",
+         .points = {{.start_s = 0, .count = 2, .sum = 5, .min = 1, .max = 4, .last = 4},
+                    {.start_s = 86'400, .count = 1, .sum = 3, .min = 3, .max = 3, .last = 3}}});
+    exposition.metrics.push_back(value);
+  }
+  const std::string text = RenderExposition(exposition, ExpositionFormat::kOpenMetrics);
+  EXPECT_THAT(text, HasSubstr("\npinfo_metric_c_total 8\n"));
+  EXPECT_THAT(text, HasSubstr("\npinfo_metric_c_values_total 3\n"));
+  EXPECT_THAT(text, HasSubstr("\npinfo_metric_g_total_ 3\n"));
+  EXPECT_THAT(text, HasSubstr("\npinfo_metric_t_count 3\npinfo_metric_t_sum 8\n"));
 }
 
 // Minutes that retention deletes stay counted: what Prometheus takes for a reset would count twice.

@@ -157,7 +157,7 @@ TEST(Evaluate, NoValueIsWhatIsDeclared) {
 TEST(Evaluate, ACommandSaysItByItsExitCode) {
   FakeInputs inputs;
   const MonitorSettings monitor = Monitor("command = \"x\"\n");
-  EXPECT_TRUE(Evaluate(monitor, inputs).no_value) << "not run yet";
+  EXPECT_TRUE(Evaluate(monitor, inputs).not_yet);
   inputs.check = CheckResult{};
   for (const auto& [code, level] : {std::pair{0, Level::kFine},
                                     {1, Level::kWarning},

@@ -136,6 +136,19 @@ TEST_F(RecordTest, NoValueAndNothingWrongIsNotTold) {
   EXPECT_EQ(Record(10, Level::kUnknown), 1) << "an error is";
 }
 
+TEST_F(RecordTest, WhatHasNotBeenRunYetStaysAsItWas) {
+  Record(0, Level::kProblem);
+  std::vector<Finding> findings(2);
+  findings[0].not_yet = true;
+  findings[1].level = Level::kFine;
+  const Result<Recorded> recorded =
+      RecordFindings(configuration_, findings, kNow + 10 * kSecondNs, *store_);
+  ASSERT_TRUE(recorded);
+  EXPECT_EQ(recorded->messages, 0);
+  EXPECT_EQ(Reader()->Changes("a", 10)->size(), 1U);
+  EXPECT_EQ(Reader()->Monitors()->size(), 2U);
+}
+
 TEST_F(RecordTest, ADigestIsMadeOnceADayAndNotWhereAllIsFine) {
   Record(0, Level::kFine);
   EXPECT_EQ(*QueueDigests(configuration_, 20'260'101, kNow, *store_), 0);
