@@ -115,7 +115,7 @@ void RenderHistogram(const std::string& labels, const RequestCounts& counts, Pag
     }
     page.Sample(
         fmt::format("{}_bucket", kName),
-        fmt::format("{},le=\"{}\"", labels, Number(static_cast<double>(bound_ns) * kSecondsPerNs)),
+        fmt::format("{},le=\"{}\"", labels, Number(static_cast<double>(bound_ns) / 1e9)),
         std::to_string(below));
   }
   for (; bucket != counts.histogram.end(); ++bucket) {
@@ -123,7 +123,7 @@ void RenderHistogram(const std::string& labels, const RequestCounts& counts, Pag
   }
   page.Sample(fmt::format("{}_bucket", kName), labels + ",le=\"+Inf\"", std::to_string(below));
   page.Sample(fmt::format("{}_sum", kName), labels,
-              Number(static_cast<double>(counts.latency_sum_ns) * kSecondsPerNs));
+              Number(static_cast<double>(counts.latency_sum_ns) / 1e9));
   page.Sample(fmt::format("{}_count", kName), labels, std::to_string(below));
 }
 
