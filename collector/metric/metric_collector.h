@@ -33,6 +33,10 @@ class MetricCollector {
   // fails, nothing is lost up to kPendingMax samples; what is beyond is counted.
   Status Flush(MetricStore& store, int64_t wall_ns, bool all);
 
+  // Writes down anew how the declared metrics are shown, with the next Flush: a reset of the database
+  // has forgotten it.
+  void DeclareAgain() { declare_ = true; }
+
   // Where StatsD is listened for; empty where it is not, by UDP.
   [[nodiscard]] std::string statsd_address() const {
     return statsd_ ? statsd_->udp_address() : std::string();

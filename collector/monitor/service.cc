@@ -197,6 +197,7 @@ void MonitoringService::QueueDigestsOfToday() {
 }
 
 void MonitoringService::Retain() {
+  metrics_.DeclareAgain();
   const int64_t now_s = WallNs() / kSecondNs;
   if (monitor_store_->Begin()) {
     if (!monitor_store_->Retain((now_s - kHoursKeptS) * kSecondNs, kRetainRows) ||

@@ -1,6 +1,7 @@
 #include "collector/store/metric_store.h"
 
 #include "collector/config/configuration.h"
+#include "collector/store/sqlite_store.h"
 #include "tests/unit/metric/metric_fixture.h"
 
 namespace pinfo {
@@ -129,6 +130,23 @@ TEST_F(MetricStoreTest, RetentionLeavesRollUps) {
   const auto reader = OpenReader();
   EXPECT_EQ(reader->Points("a", 60, 0)->at(0).points.size(), 1U);
   EXPECT_EQ(reader->Points("a", 3'600, 0)->at(0).points.size(), 2U);
+}
+
+TEST_F(MetricStoreTest, ADatabaseThatIsTooLargeLosesItsOldestMinutes) {
+  const auto store = OpenStore();
+  ASSERT_TRUE(store->Begin());
+  for (int minute = 0; minute < 600; ++minute) {
+    MetricSample sample = Counter("a", 1, kNoon + minute * 60 * kSecondNs);
+    sample.histogram = {{100, 1}};
+    ASSERT_TRUE(store->Add(sample));
+  }
+  ASSERT_TRUE(store->Commit());
+  auto requests = OpenSqliteStore(path_);
+  ASSERT_TRUE(requests);
+  ASSERT_TRUE((*requests)->Retain(kNoon, int64_t{1} << 60, /*max_bytes=*/1));
+  const auto reader = OpenReader();
+  EXPECT_TRUE(reader->Points("a", 60, 0)->empty());
+  EXPECT_EQ(reader->Points("a", 3'600, 0)->at(0).points.size(), 10U) << "hours stay";
 }
 
 TEST_F(MetricStoreTest, RemovingTakesTheValuesAlong) {
