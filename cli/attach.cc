@@ -127,6 +127,9 @@ Status Attach(const AttachOptions& options, const GlobalOptions& global) {
   if (Status status = FollowAll(**source, *pids, options); !status) {
     return status;
   }
+  if (Status status = StartMonitoring(*capture, global); !status) {
+    return status;
+  }
   std::set<std::string> notes_shown;
   ShowNotes(**source, notes_shown);
   std::vector<uint32_t> numbers;

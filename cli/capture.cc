@@ -12,6 +12,7 @@
 #include "cli/session_text.h"
 #include "collector/base/duration.h"
 #include "collector/base/unique_fd.h"
+#include "collector/config/load.h"
 #include "collector/request/rules.h"
 #include "collector/store/sqlite_store.h"
 
@@ -19,10 +20,16 @@ namespace pinfo::cli {
 namespace {
 
 std::atomic<bool> g_stop_requested = false;
+std::atomic<bool> g_reload_requested = false;
+std::atomic<bool> g_reloads = false;  // SIGHUP means that
 static_assert(std::atomic<bool>::is_always_lock_free, "it is set in a signal handler");
 
 // The second one means it: what is not stored yet is given up.
-void OnStopSignal(int) {
+void OnStopSignal(int number, siginfo_t* info, void*) {
+  if (number == SIGHUP && g_reloads && info->si_code != SI_KERNEL) {
+    g_reload_requested = true;
+    return;
+  }
   if (g_stop_requested.exchange(true)) {
     _exit(kExitFailed);
   }
@@ -66,6 +73,22 @@ Status CheckRecordable(const std::string& path) {
     unlink(path.c_str());
   }
   return {};
+}
+
+// "ADDR:PORT", "PORT", or the path of a Unix socket.
+void OverrideStatsd(const std::string& listen, Configuration& configuration) {
+  if (listen.empty()) {
+    return;
+  }
+  configuration.statsd.udp = listen[0] == '/' ? "" : listen;
+  configuration.statsd.unix_path = listen[0] == '/' ? listen : "";
+}
+
+// Nothing is asked for beside collecting.
+bool IsIdle(const Configuration& configuration) {
+  return configuration.metrics.empty() && configuration.monitors.empty() &&
+         configuration.statsd.udp.empty() && configuration.statsd.unix_path.empty() &&
+         configuration.prometheus.empty();
 }
 
 void PrintSummary(const PipelineSummary& summary, const GlobalOptions& global) {
@@ -174,6 +197,11 @@ void AddCaptureOptions(CLI::App& command, CaptureOptions& options, bool with_rec
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
   command.add_flag("--no-turns", options.no_turns, "Leave out what is not HTTP");
+  command.add_option(
+      "--metrics", options.metrics,
+      "Offer /metrics to Prometheus on [ADDR:]PORT (127.0.0.1 unless told otherwise)");
+  command.add_option("--statsd", options.statsd,
+                     "Listen for StatsD metrics on [ADDR:]PORT (UDP) or a Unix socket's path");
   if (with_record) {
     command.add_option("--record", options.record, "Also write the raw records to this file");
   }
@@ -247,6 +275,25 @@ Result<PreparedCapture> PrepareCapture(const CaptureOptions& options, const Glob
     return tl::unexpected(status.error());
   }
   prepared.record_path = options.record;
+  if (live) {
+    // How the configuration is read, now and after SIGHUP. Options of the command line stand above.
+    prepared.monitoring.load = [path = global.config,
+                                statsd = options.statsd]() -> Result<Configuration> {
+      Result<Configuration> configuration = LoadConfiguration(path);
+      if (configuration) {
+        OverrideStatsd(statsd, *configuration);
+      }
+      return configuration;
+    };
+    Result<Configuration> configuration = prepared.monitoring.load();
+    if (!configuration) {
+      return tl::unexpected(configuration.error());
+    }
+    prepared.configuration = std::move(*configuration);
+    if (!options.metrics.empty()) {
+      prepared.configuration.prometheus = options.metrics;
+    }
+  }
   return prepared;
 }
 
@@ -254,13 +301,54 @@ const std::atomic<bool>& StopRequested() { return g_stop_requested; }
 
 void InstallStopSignals() {
   struct sigaction action {};
-  action.sa_handler = OnStopSignal;
+  action.sa_sigaction = OnStopSignal;
   sigemptyset(&action.sa_mask);
-  action.sa_flags = SA_RESTART;
+  action.sa_flags = SA_RESTART | SA_SIGINFO;
   for (const int number : {SIGINT, SIGTERM, SIGHUP}) {
     sigaction(number, &action, nullptr);
   }
   signal(SIGPIPE, SIG_IGN);  // whoever read our messages may be gone
+}
+
+Status OfferMetrics(PreparedCapture& capture, const GlobalOptions& global) {
+  Result<std::unique_ptr<MetricsServer>> server =
+      MetricsServer::Start(capture.configuration.prometheus, global.database);
+  if (!server) {
+    return tl::unexpected(server.error());
+  }
+  capture.metrics_server = std::move(*server);
+  if ((*capture.metrics_server).is_public()) {
+    Tell("pinfo: whoever can reach {} can read /metrics: names of sites, routes and processes\n",
+         capture.metrics_server->address());
+  }
+  if (!global.quiet) {
+    Tell("metrics on http://{}/metrics\n", capture.metrics_server->address());
+  }
+  return {};
+}
+
+Status StartMonitoring(PreparedCapture& capture, const GlobalOptions& global) {
+  const Configuration& configuration = capture.configuration;
+  g_reloads = !global.config.empty();
+  if (global.config.empty() && IsIdle(configuration)) {
+    return {};
+  }
+  capture.monitoring.database = global.database;
+  capture.monitoring.reload_requested = &g_reload_requested;
+  capture.monitoring.tell = [](const std::string& what) { Tell("pinfo: {}\n", what); };
+  Result<std::unique_ptr<MonitoringService>> service =
+      MonitoringService::Start(capture.monitoring, configuration);
+  if (!service) {
+    return tl::unexpected(service.error());
+  }
+  capture.service = std::move(*service);
+  capture.pipeline.observe = [raw = capture.service.get()](const RequestRow& row) {
+    raw->Observe(row);
+  };
+  if (!capture.service->statsd_address().empty() && !global.quiet) {
+    Tell("listening for StatsD on {}\n", capture.service->statsd_address());
+  }
+  return configuration.prometheus.empty() ? Status() : OfferMetrics(capture, global);
 }
 
 bool RunCapture(PreparedCapture& capture, Source& source, const GlobalOptions& global) {
@@ -276,6 +364,8 @@ bool RunCapture(PreparedCapture& capture, Source& source, const GlobalOptions& g
   }
   const PipelineSummary summary =
       RunPipeline(capture.pipeline, source, *capture.store, recorder.get(), g_stop_requested);
+  capture.metrics_server.reset();
+  capture.service.reset();
   PrintSummary(summary, global);
   if (!summary.status) {
     ReportError(summary.status.error().message);

@@ -12,6 +12,9 @@
 
 #include "cli/command.h"
 #include "collector/base/result.h"
+#include "collector/config/configuration.h"
+#include "collector/exposition/metrics_server.h"
+#include "collector/monitor/service.h"
 #include "collector/pipeline/pipeline.h"
 #include "collector/source/source.h"
 #include "collector/store/store.h"
@@ -36,6 +39,8 @@ struct CaptureOptions {
   bool no_accumulate = false;
   bool native = false;
   bool exact = false;
+  std::string metrics;  // [ADDR:]PORT of /metrics; empty: as the configuration says
+  std::string statsd;   // overrides the configuration's; empty: as that says
 };
 
 // Adds the options to a subcommand. with_record: also --record.
@@ -52,14 +57,23 @@ struct PreparedCapture {
   PipelineOptions pipeline;
   std::unique_ptr<Store> store;
   std::string record_path;
+  Configuration configuration;
+  MonitoringOptions monitoring;
+  std::unique_ptr<MonitoringService> service;  // once started
+  std::unique_ptr<MetricsServer> metrics_server;
 };
 Result<PreparedCapture> PrepareCapture(const CaptureOptions& options, const GlobalOptions& global,
                                        bool live);
 
 // Set by SIGINT, SIGTERM and SIGHUP (a second one ends pinfo at once), once InstallStopSignals has
-// been called.
+// been called. Where there is a configuration, a SIGHUP that somebody sends has it read anew
+// instead; one of the terminal that is closed still ends pinfo.
 const std::atomic<bool>& StopRequested();
 void InstallStopSignals();
+
+// Begins what the configuration asks for: own metrics, monitors, messages. To be called before
+// whoever waits for the capture is told that it runs.
+Status StartMonitoring(PreparedCapture& capture, const GlobalOptions& global);
 
 // Runs the pipeline to its end and says on stderr what was seen and lost. Returns whether
 // everything seen has been stored; reports errors itself.

@@ -45,6 +45,9 @@ Status Collect(const CollectOptions& options, const GlobalOptions& global) {
     (*source)->ExpectNoMore();
   }
   InstallStopSignals();
+  if (Status status = StartMonitoring(*capture, global); !status) {
+    return status;
+  }
   if (!global.quiet) {
     fmt::print(stderr, "collecting from {}; database {}\n", options.directory, global.database);
   }

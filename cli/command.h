@@ -14,6 +14,7 @@ namespace pinfo::cli {
 // Options that come before or after any subcommand. Filled by CLI11 before a command runs.
 struct GlobalOptions {
   std::string database;  // resolved by main: --db, $PINFO_DB or the default of the design
+  std::string config;    // file or folder; resolved by main: --config or the default; may be empty
   bool json = false;
   bool quiet = false;
 };
@@ -59,6 +60,9 @@ void RegisterReset(CLI::App& app, const GlobalOptions& global);
 void RegisterDatabase(CLI::App& app, const GlobalOptions& global);
 void RegisterServe(CLI::App& app, const GlobalOptions& global);
 void RegisterTop(CLI::App& app, const GlobalOptions& global);
+void RegisterCheck(CLI::App& app, const GlobalOptions& global);
+void RegisterNotify(CLI::App& app, const GlobalOptions& global);
+void RegisterMetric(CLI::App& app, const GlobalOptions& global);
 void RegisterDoctor(CLI::App& app, const GlobalOptions& global);
 
 }  // namespace pinfo::cli

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "cli/command.h"
+#include "collector/config/load.h"
 
 namespace pinfo::cli {
 namespace {
@@ -30,6 +31,9 @@ void AddGlobalOptions(CLI::App& app, GlobalOptions& global) {
   app.add_option("--db", global.database,
                  "Database file (default: $PINFO_DB, else /var/lib/pinfo/pinfo.db for root, else "
                  "~/.local/state/pinfo/pinfo.db)");
+  app.add_option("--config", global.config,
+                 "Configuration: a TOML file, or a folder of *.toml (default: $PINFO_CONFIG, else "
+                 "~/.config/pinfo or /etc/pinfo)");
   app.add_flag("--json", global.json, "One JSON object a line instead of a table");
   app.add_flag("--quiet", global.quiet, "No progress messages");
 }
@@ -47,6 +51,7 @@ int main(int argc, char** argv) {
       "pinfo"};
   GlobalOptions global;
   global.database = DefaultDatabase();
+  global.config = pinfo::DefaultConfigPath();
   AddGlobalOptions(app, global);
   app.set_version_flag("--version", "pinfo " PINFO_VERSION);
   app.require_subcommand(1);
@@ -70,6 +75,9 @@ int main(int argc, char** argv) {
   RegisterDatabase(app, global);
   RegisterServe(app, global);
   RegisterTop(app, global);
+  RegisterCheck(app, global);
+  RegisterNotify(app, global);
+  RegisterMetric(app, global);
   RegisterDoctor(app, global);
   try {
     app.parse(argc, argv);

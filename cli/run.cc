@@ -203,6 +203,10 @@ Status Run(const RunOptions& options, const GlobalOptions& global) {
     return tl::unexpected(child.error());
   }
   ForwardSignals(*child);
+  if (Status status = StartMonitoring(*capture, global); !status) {
+    // The server runs: it goes on, as it does wherever pinfo cannot.
+    Tell("pinfo: {}\n", status.error().message);
+  }
   if (!global.quiet) {
     fmt::print(stderr, "attached to {} (preload, stacks at {} Hz); database {}\n", *child,
                options.hz, global.database);

@@ -279,6 +279,9 @@ void Pipeline::OnServed(ServedRequest request) {
       std::ranges::count(entry.samples, uint8_t{PINFO_SAMPLE_BLOCKED}, &Sample::kind);
   writer_.Count(row);
   entry.process->sites.Add(row);
+  if (options_.observe) {
+    options_.observe(row);
+  }
 }
 
 // Those with an exact profile on its way wait for it, up to kExactWaitNs.

@@ -27,6 +27,9 @@ struct PipelineOptions {
   bool accumulate = false;  // also the ones that add up by route and over all
   // Whether a request is to be profiled; nullptr: every one.
   std::function<bool(const ServedRequest&)> wants_profile;
+  // Sees every request that was served, whether or not its row is kept; nullptr: nobody does.
+  // Called by the processing thread, which must not wait in it.
+  std::function<void(const RequestRow&)> observe;
   double profiles_per_second = 20;  // beyond it the slowest are taken, the rest is counted
   double rows_per_second = 2'000;   // sustained; see row_burst
   double row_burst = 1'000'000;     // rows kept whatever the rate, before the rate counts

@@ -7,12 +7,11 @@
 #include <fmt/format.h>
 
 #include "collector/base/duration.h"
+#include "collector/base/glob.h"
 #include "collector/request/http1.h"
 
 namespace pinfo {
 namespace {
-
-constexpr std::string_view kTree = "/**";
 
 std::string_view PathOf(std::string_view target) {
   return target.substr(0, target.find_first_of("?#"));
@@ -21,39 +20,6 @@ std::string_view PathOf(std::string_view target) {
 bool AnyMatches(const std::vector<std::string>& globs, std::string_view path) {
   return std::any_of(globs.begin(), globs.end(),
                      [path](const std::string& glob) { return GlobMatches(glob, path); });
-}
-
-// Greedy with one point to come back to: linear in practice, at worst |pattern| * |text|.
-bool Matches(std::string_view pattern, std::string_view text) {
-  size_t p = 0;
-  size_t t = 0;
-  size_t star = std::string_view::npos;
-  size_t star_text = 0;
-  while (t < text.size()) {
-    if (p < pattern.size() && pattern[p] == '*') {
-      star = p++;
-      star_text = t;
-      continue;
-    }
-    if (p < pattern.size()) {
-      const bool escaped = pattern[p] == '\\' && p + 1 < pattern.size();
-      const char c = escaped ? pattern[p + 1] : pattern[p];
-      if (c == text[t] || (!escaped && c == '?')) {
-        p += escaped ? 2 : 1;
-        ++t;
-        continue;
-      }
-    }
-    if (star == std::string_view::npos) {
-      return false;
-    }
-    p = star + 1;
-    t = ++star_text;
-  }
-  while (p < pattern.size() && pattern[p] == '*') {
-    ++p;
-  }
-  return p == pattern.size();
 }
 
 Status CheckFilters(const ProfileFilters& filters) {
@@ -74,12 +40,6 @@ Status CheckFilters(const ProfileFilters& filters) {
 }
 
 }  // namespace
-
-bool GlobMatches(std::string_view pattern, std::string_view text) {
-  return Matches(pattern, text) ||
-         (pattern.ends_with(kTree) &&
-          Matches(pattern.substr(0, pattern.size() - kTree.size()), text));
-}
 
 Result<ProfileRule> ProfileRule::Parse(std::string_view rule, ProfileFilters filters) {
   constexpr std::string_view kOneInPrefix = "1/";

@@ -11,10 +11,6 @@
 
 namespace pinfo {
 
-// A shell-like pattern over the whole text: * any bytes ('/' too), ? one byte, \ takes the next
-// literally; a pattern "PATH/**" also matches PATH itself.
-bool GlobMatches(std::string_view pattern, std::string_view text);
-
 struct ProfileFilters {
   std::vector<std::string> match;        // globs over the target's path; empty: every path
   std::vector<std::string> exclude;      // globs over the target's path, stronger than match

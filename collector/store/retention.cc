@@ -39,6 +39,20 @@ constexpr const char* kDeleteProcesses =
     " WHERE coalesce(end_wall_ns, seen_wall_ns) < ?1 AND NOT EXISTS"
     " (SELECT 1 FROM process_status WHERE process_id = process.id) LIMIT ?2)";
 
+// Own metrics: values by minute, in the order of their series; hours and days stay.
+constexpr const char* kOldestMetricMinute =
+    "SELECT min((SELECT min(start_s) FROM metric_point WHERE series_id = s.id AND resolution = 60))"
+    " * 1000000000 FROM metric_series s";
+constexpr const char* kDeleteMetricMinutes =
+    "DELETE FROM metric_point WHERE (series_id, resolution, start_s) IN"
+    " (SELECT p.series_id, p.resolution, p.start_s FROM metric_series s JOIN metric_point p"
+    "  ON p.series_id = s.id AND p.resolution = 60 AND p.start_s * 1000000000 < ?1 LIMIT ?2)";
+constexpr const char* kDeleteMetricBuckets =
+    "DELETE FROM metric_bucket WHERE (series_id, start_s, bucket) IN"
+    " (SELECT b.series_id, b.start_s, b.bucket FROM metric_series s JOIN metric_bucket b"
+    "  ON b.series_id = s.id AND b.start_s * 1000000000 < ?1 LIMIT ?2)";
+constexpr int64_t kMetricChunkNs = int64_t{3'600} * 1'000'000'000;
+
 class Sweep {
  public:
   explicit Sweep(Database& database) : database_(database) {}
@@ -118,6 +132,13 @@ Result<std::optional<int64_t>> OldestChunkEnd(Database& database) {
       end = std::min(end.value_or(std::numeric_limits<int64_t>::max()), statement->Int(0));
     }
   }
+  const Result<int64_t> metric = database.QueryInt(kOldestMetricMinute);
+  if (!metric) {
+    return tl::unexpected(metric.error());
+  }
+  if (*metric != 0) {
+    end = std::min(end.value_or(std::numeric_limits<int64_t>::max()), *metric + kMetricChunkNs);
+  }
   return end;
 }
 
@@ -133,7 +154,8 @@ Result<bool> DeleteOldestChunk(Database& database, Sweep& sweep) {
     return rows.map([](int64_t count) { return count > 0; });
   }
   int64_t total = 0;
-  for (const char* sql : {kDeleteSamples, kDeleteRequests, kDeleteStatuses}) {
+  for (const char* sql : {kDeleteSamples, kDeleteRequests, kDeleteStatuses, kDeleteMetricMinutes,
+                          kDeleteMetricBuckets}) {
     const Result<int64_t> rows = sweep.Delete(sql, **end + 1, kChunkRows);
     if (!rows) {
       return tl::unexpected(rows.error());

@@ -1,19 +1,12 @@
-#include <cerrno>
-
-#include <fmt/format.h>
-#include <sys/stat.h>
-
 #include "collector/store/reader_queries.h"
-#include "collector/store/request_blocks.h"
-#include "collector/store/schema.h"
 #include "collector/store/sqlite_handle.h"
+#include "collector/store/sqlite_open.h"
 #include "collector/store/sqlite_store.h"
 
 namespace pinfo {
 namespace {
 
 using sqlite::Database;
-using sqlite::OpenMode;
 
 // Holds one read transaction all its life: that is what makes its answers fit together.
 class SqliteReader : public Reader {
@@ -85,56 +78,10 @@ class SqliteReader : public Reader {
   Database database_;
 };
 
-Result<Database> OpenSnapshot(const std::string& path, OpenMode mode) {
-  Result<Database> database = Database::Open(path, mode);
-  if (!database) {
-    return database;
-  }
-  Status status =
-      database->Execute("PRAGMA temp_store = MEMORY; PRAGMA cache_size = -32768; BEGIN");
-  if (status) {
-    status = sqlite::CheckReadable(*database);
-  }
-  if (status) {
-    status = sqlite::ShowUnsettled(*database);
-  }
-  if (status) {
-    status = database->Execute("PRAGMA query_only = ON");
-  }
-  if (!status) {
-    return tl::unexpected(status.error());
-  }
-  return database;
-}
-
-bool Exists(const std::string& path) {
-  struct stat info = {};
-  return ::stat(path.c_str(), &info) == 0;
-}
-
 }  // namespace
 
 Result<std::unique_ptr<Reader>> OpenSqliteReader(const std::string& path) {
-  struct stat info = {};
-  if (::stat(path.c_str(), &info) != 0) {
-    return errno == ENOENT
-               ? Fail(fmt::format("{}: there is no such database; collect something first (pinfo "
-                                  "attach or pinfo run), or name another one with --db",
-                                  path))
-               : FailErrno(fmt::format("{}: cannot be opened", path));
-  }
-  if (!S_ISREG(info.st_mode)) {
-    return Fail(fmt::format("{}: is not a regular file; name a database with --db", path));
-  }
-  Result<Database> database = OpenSnapshot(path, OpenMode::kReadOnly);
-  // Even a reader of a WAL database creates files beside it. Where it may not, the file can still
-  // be read as it is while no writer has it open, which would show as a -wal file.
-  if (!database && !Exists(path + "-wal")) {
-    Result<Database> unchanging = OpenSnapshot(path, OpenMode::kImmutable);
-    if (unchanging) {
-      database = std::move(unchanging);
-    }
-  }
+  Result<Database> database = sqlite::OpenForReading(path);
   if (!database) {
     return tl::unexpected(database.error());
   }

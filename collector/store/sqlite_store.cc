@@ -1,18 +1,14 @@
 #include "collector/store/sqlite_store.h"
 
-#include <cerrno>
-#include <filesystem>
 #include <limits>
-#include <system_error>
 
 #include <fmt/format.h>
-#include <sys/stat.h>
 
 #include "collector/store/intern.h"
 #include "collector/store/request_blocks.h"
 #include "collector/store/retention.h"
-#include "collector/store/schema.h"
 #include "collector/store/sqlite_handle.h"
+#include "collector/store/sqlite_open.h"
 
 namespace pinfo {
 namespace {
@@ -532,36 +528,12 @@ Result<int64_t> SqliteStore::Retain(int64_t now_wall_ns, int64_t max_age_ns, int
   return sqlite::Retain(database_, now_wall_ns, max_age_ns, max_bytes);
 }
 
-// For the owner alone: what is recorded may be private.
-Status CreateDirectory(const std::filesystem::path& directory) {
-  if (directory.empty()) {
-    return {};
-  }
-  std::error_code error;
-  if (std::filesystem::is_directory(directory, error)) {
-    return {};
-  }
-  if (Status status = CreateDirectory(directory.parent_path()); !status) {
-    return status;
-  }
-  if (::mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST) {
-    return FailErrno(fmt::format("{}: cannot create the database's directory", directory.string()));
-  }
-  return {};
-}
-
 }  // namespace
 
 Result<std::unique_ptr<Store>> OpenSqliteStore(const std::string& path) {
-  if (const Status status = CreateDirectory(std::filesystem::path(path).parent_path()); !status) {
-    return tl::unexpected(status.error());
-  }
-  Result<Database> database = Database::Open(path, sqlite::OpenMode::kReadWrite);
+  Result<Database> database = sqlite::OpenForWriting(path);
   if (!database) {
     return tl::unexpected(database.error());
-  }
-  if (const Status status = sqlite::PrepareForWriting(*database); !status) {
-    return tl::unexpected(status.error());
   }
   auto store = std::make_unique<SqliteStore>(std::move(*database));
   if (const Status status = store->Prepare(); !status) {

@@ -33,7 +33,11 @@ COLLECTOR = {
     "tls": {"base", "stack"},
     "source": {"base", "stack", "process", "python", "tls"},
     "request": {"base", "source"},
-    "monitor": {"base", "profile", "store", "views"},
+    "config": {"base"},
+    "metric": {"base", "profile", "config", "store", "stack"},
+    "exposition": {"base", "profile", "config", "store"},
+    "notify": {"base", "profile", "config", "store"},
+    "monitor": {"base", "profile", "config", "metric", "notify", "store", "views"},
     "pipeline": {"base", "profile", "emit", "store", "views", "stack", "source", "process",
                  "python", "tls", "request", "monitor"},
 }
@@ -48,6 +52,9 @@ RING_FORMAT = "preload/ring.h"
 LIBRARIES = {
     re.compile(r"^libunwind.*\.h$"): ("collector/stack/", 1),
     re.compile(r"^sqlite3\.h$"): ("collector/store/", None),
+    re.compile(r"^httplib\.h$"): ("collector/exposition/", 1),
+    re.compile(r"^curl/"): ("collector/notify/", 1),
+    re.compile(r"^toml\+\+/"): ("collector/config/", 1),
     re.compile(r"^(graphviz/)?gvc\.h$"): ("collector/emit/", 1),
     re.compile(r"\.pb\.h$"): ("collector/emit/", 1),
     re.compile(r"^pcre2\.h$"): ("collector/emit/", 1),
