@@ -57,6 +57,7 @@ void RegisterReport(CLI::App& app, const GlobalOptions& global);
 void RegisterPrune(CLI::App& app, const GlobalOptions& global);
 void RegisterReset(CLI::App& app, const GlobalOptions& global);
 void RegisterDatabase(CLI::App& app, const GlobalOptions& global);
+void RegisterCompletion(CLI::App& app);
 void RegisterDoctor(CLI::App& app, const GlobalOptions& global);
 
 }  // namespace pinfo::cli

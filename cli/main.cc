@@ -69,6 +69,7 @@ int main(int argc, char** argv) {
   RegisterReset(app, global);
   RegisterDatabase(app, global);
   RegisterDoctor(app, global);
+  RegisterCompletion(app);  // last: it describes all of them
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
