@@ -63,6 +63,7 @@ void RegisterTop(CLI::App& app, const GlobalOptions& global);
 void RegisterCheck(CLI::App& app, const GlobalOptions& global);
 void RegisterNotify(CLI::App& app, const GlobalOptions& global);
 void RegisterMetric(CLI::App& app, const GlobalOptions& global);
+void RegisterCompletion(CLI::App& app);
 void RegisterDoctor(CLI::App& app, const GlobalOptions& global);
 
 }  // namespace pinfo::cli

@@ -79,6 +79,7 @@ int main(int argc, char** argv) {
   RegisterNotify(app, global);
   RegisterMetric(app, global);
   RegisterDoctor(app, global);
+  RegisterCompletion(app);  // last: it describes all of them
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
