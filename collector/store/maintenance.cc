@@ -292,9 +292,6 @@ Result<std::vector<std::string>> CheckDatabase(const std::string& path) {
   if (!database) {
     return tl::unexpected(database.error());
   }
-  if (Status status = sqlite::CheckReadable(*database); !status) {
-    return tl::unexpected(status.error());
-  }
   std::vector<std::string> found;
   Status status =
       sqlite::ForEachRow(*database, "PRAGMA integrity_check(100)", [&](const Statement& row) {
@@ -313,6 +310,11 @@ Result<std::vector<std::string>> CheckDatabase(const std::string& path) {
   // Damage may also show as a failure to read at all: a finding, not a failure of the check.
   if (!status) {
     found.push_back(status.error().message);
+  }
+  if (found.empty()) {  // sound, but is it ours?
+    if (Status ours = sqlite::CheckReadable(*database); !ours) {
+      return tl::unexpected(ours.error());
+    }
   }
   return found;
 }

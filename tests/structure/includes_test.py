@@ -52,7 +52,8 @@ RING_FORMAT = "preload/ring.h"
 LIBRARIES = {
     re.compile(r"^libunwind.*\.h$"): ("collector/stack/", 1),
     re.compile(r"^sqlite3\.h$"): ("collector/store/", None),
-    re.compile(r"^httplib\.h$"): ("collector/exposition/", 1),
+    # Two servers: figures for Prometheus, and the report's pages.
+    re.compile(r"^httplib\.h$"): (("collector/exposition/", "html/"), 2),
     re.compile(r"^curl/"): ("collector/notify/", 1),
     re.compile(r"^toml\+\+/"): ("collector/config/", 1),
     re.compile(r"^(graphviz/)?gvc\.h$"): ("collector/emit/", 1),
