@@ -27,8 +27,9 @@ struct ServeArguments {
   html::ServeOptions serve;
 };
 
-// SIGINT and SIGTERM end it, whichever thread they reach: all block them, and this waits for them.
-Status RunUntilSignal(html::ReportServer& server) {
+// SIGINT and SIGTERM end it, whichever thread they reach: all block them, and one waits for them.
+// To be blocked before anybody knows that it runs.
+Result<sigset_t> BlockSignals() {
   sigset_t signals;
   sigemptyset(&signals);
   sigaddset(&signals, SIGINT);
@@ -36,6 +37,10 @@ Status RunUntilSignal(html::ReportServer& server) {
   if (pthread_sigmask(SIG_BLOCK, &signals, nullptr) != 0) {
     return FailErrno("cannot block signals");
   }
+  return signals;
+}
+
+Status RunUntilSignal(const sigset_t& signals, html::ReportServer& server) {
   Status status;
   const pthread_t waiting = pthread_self();
   std::thread thread([&] {
@@ -64,6 +69,10 @@ void RunServe(const ServeArguments& arguments, const GlobalOptions& global) {
   if (const auto reader = open(); !reader) {
     return ReportError(reader.error().message);
   }
+  const Result<sigset_t> signals = BlockSignals();
+  if (!signals) {
+    return ReportError(signals.error().message);
+  }
   setpriority(PRIO_PROCESS, 0, kNice);  // fails at worst: no reason to stop
   const Result<std::unique_ptr<html::ReportServer>> server =
       html::ReportServer::Bind(options, open);
@@ -82,7 +91,7 @@ void RunServe(const ServeArguments& arguments, const GlobalOptions& global) {
   if (!global.quiet) {
     Tell("Open this URL in a browser; Ctrl-C ends it. Who has the URL can look.\n");
   }
-  if (const Status status = RunUntilSignal(**server); !status) {
+  if (const Status status = RunUntilSignal(*signals, **server); !status) {
     ReportError(status.error().message);
   }
 }
