@@ -26,5 +26,15 @@ TEST(DataScriptTest, UnknownIsNull) {
   EXPECT_EQ(ToJson(OrNull(std::optional<int64_t>(0))), "0");
 }
 
+// RFC 4648, section 10.
+TEST(Base64Test, IsThatOfTheStandard) {
+  EXPECT_EQ(Base64(""), "");
+  EXPECT_EQ(Base64("f"), "Zg==");
+  EXPECT_EQ(Base64("fo"), "Zm8=");
+  EXPECT_EQ(Base64("foo"), "Zm9v");
+  EXPECT_EQ(Base64("foobar"), "Zm9vYmFy");
+  EXPECT_EQ(Base64("\xff\xfe\xfd"), "//79");
+}
+
 }  // namespace
 }  // namespace pinfo::html
