@@ -10,22 +10,22 @@
 struct call {
   struct pinfo_send send; /* connection NULL: none of ours */
   pinfo_u64 other_since;  /* of a call on a file or a back end (capture.h) */
+  /* A server's connection. Settled before the call: when it returns, the connection may be closed
+   * and its place another one's. */
+  int served;
 };
-
-static inline int is_served(const struct call* call) {
-  return call->send.connection != NULL && !call->send.connection->outgoing;
-}
 
 static inline void begins(struct call* call, int fd) {
   call->send.connection = pinfo_connection_of(fd);
-  if (is_served(call))
+  call->served = call->send.connection != NULL && !call->send.connection->outgoing;
+  if (call->served)
     pinfo_send_begins(&call->send, call->send.connection);
   else
     call->other_since = pinfo_other_io_begins();
 }
 
 static void sent(struct call* call, const struct iovec* data, int count, ssize_t result) {
-  if (!is_served(call)) {
+  if (!call->served) {
     if (result > 0 && call->send.connection != NULL)
       pinfo_outgoing_sent(call->send.connection, call->other_since);
     return;
@@ -39,7 +39,7 @@ static void sent(struct call* call, const struct iovec* data, int count, ssize_t
 }
 
 static inline void ended(struct call* call, const struct iovec* data, int count, ssize_t result) {
-  if (!is_served(call)) pinfo_other_io_ended(call->other_since);
+  if (!call->served) pinfo_other_io_ended(call->other_since);
   sent(call, data, count, result);
 }
 
@@ -89,7 +89,7 @@ PINFO_EXPORT int sendmmsg(int fd, struct mmsghdr* messages, unsigned count, int 
   struct call call;
   begins(&call, fd);
   const int result = PINFO_FORWARD(sendmmsg, SYS_sendmmsg, fd, messages, count, flags);
-  if (!is_served(&call) || result <= 0) {
+  if (!call.served || result <= 0) {
     ended(&call, NULL, 0, result);
     return result;
   }

@@ -225,10 +225,10 @@ def deep_recursion(context):
 
 @scenario()
 def deep_stacks(context):
-    """55 KB of stack are whole, at work and waiting; of 80 KB the innermost part is kept and said to
+    """Some 45 KB of stack are whole, at work and waiting; of 100 KB the innermost part is kept and said to
     be truncated."""
     observed = context.observe(running.ThreadedServer, "--hz", "499")
-    for frames in (55, 80):
+    for frames in (28, 80):
         for i in range(8):
             traffic.send(observed.server.port, "GET", f"/wide?frames={frames}&ms=20&n={i}")
     observed.finish()
