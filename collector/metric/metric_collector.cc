@@ -43,6 +43,7 @@ void MetricCollector::ApplyStatsd(const StatsdSettings& settings, std::vector<st
     return;
   }
   if (statsd_) {
+    statsd_->Stop();  // the last datagrams count too
     CountLosses();
     statsd_.reset();
     statsd_told_ = {};
@@ -153,6 +154,9 @@ Status MetricCollector::Write(MetricStore& store) {
 }
 
 Status MetricCollector::Flush(MetricStore& store, int64_t wall_ns, bool all) {
+  if (all && statsd_) {
+    statsd_->Stop();
+  }
   TakeProbes(wall_ns);
   CountLosses();
   std::vector<MetricSample> taken = book_.Take(wall_ns, all);

@@ -29,8 +29,9 @@ class MetricCollector {
   void Observe(const RequestRow& row) { requests_.Observe(row); }
   void AddValue(const std::string& metric, MetricKind kind, double value, int64_t wall_ns);
 
-  // Stores what was gathered and what was refused; all: also what may still grow. Where the store
-  // fails, nothing is lost up to kPendingMax samples; what is beyond is counted.
+  // Stores what was gathered and what was refused. all: for the last time, also what may still grow;
+  // StatsD is listened for no more. Where the store fails, nothing is lost up to kPendingMax samples;
+  // what is beyond is counted.
   Status Flush(MetricStore& store, int64_t wall_ns, bool all);
 
   // Writes down anew how the declared metrics are shown, with the next Flush: a reset of the database

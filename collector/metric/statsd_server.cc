@@ -146,12 +146,16 @@ Result<std::unique_ptr<StatsdServer>> StatsdServer::Start(const StatsdSettings& 
   return server;
 }
 
-StatsdServer::~StatsdServer() {
+void StatsdServer::Stop() {
   if (thread_.joinable()) {
     const uint64_t one = 1;
     static_cast<void>(!write(stop_.get(), &one, sizeof(one)));
     thread_.join();
   }
+}
+
+StatsdServer::~StatsdServer() {
+  Stop();
   if (!unix_path_.empty()) {
     unlink(unix_path_.c_str());
   }

@@ -31,6 +31,8 @@ class StatsdServer {
   StatsdServer(const StatsdServer&) = delete;
   StatsdServer& operator=(const StatsdServer&) = delete;
 
+  // Takes what is in the sockets and listens no more. Counts stay.
+  void Stop();
   [[nodiscard]] StatsdCounts counts() const;
   // "127.0.0.1:8125": with the port the kernel chose where 0 was asked for. Empty without UDP.
   [[nodiscard]] const std::string& udp_address() const { return udp_address_; }

@@ -32,8 +32,12 @@ std::string FileUri(const std::string& path, std::string_view query) {
 
 // SQLite would create the file readable for everybody; what it adds beside it (-wal, -shm) gets the
 // file's own mode. A failure is left for SQLite to report.
+//
+// Never opens a file that is there: closing it again would drop the locks that other connections of
+// this process hold on it (fcntl(2)), and the next process to close the database would take itself
+// for the last one and delete the -wal file below them (sqlite.org/howtocorrupt.html, 2.2).
 void CreatePrivate(const std::string& path) {
-  const UniqueFd file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600));
+  const UniqueFd file(::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOCTTY, 0600));
 }
 
 std::string Explain(sqlite3* database, int code) {

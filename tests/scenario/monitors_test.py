@@ -1,6 +1,7 @@
 """Monitors on a running collector, pinfo check, and messages through a real SMTP server, sendmail, a
 webhook and a command."""
 import email
+import email.policy
 import http.server
 import json
 import os
@@ -358,7 +359,7 @@ query = "DELETE FROM metric"
 problem = 1
 [[monitor]]
 name = "wrong query"
-query = "SELECT nothing FROM nowhere"
+query = "SELECT x FROM nowhere"
 problem = 1
 [[monitor]]
 name = "missing"

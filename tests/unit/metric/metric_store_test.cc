@@ -1,5 +1,6 @@
 #include "collector/store/metric_store.h"
 
+#include "collector/base/run_command.h"
 #include "collector/config/configuration.h"
 #include "collector/store/sqlite_store.h"
 #include "tests/unit/metric/metric_fixture.h"
@@ -147,6 +148,22 @@ TEST_F(MetricStoreTest, ADatabaseThatIsTooLargeLosesItsOldestMinutes) {
   const auto reader = OpenReader();
   EXPECT_TRUE(reader->Points("a", 60, 0)->empty());
   EXPECT_EQ(reader->Points("a", 3'600, 0)->at(0).points.size(), 10U) << "hours stay";
+}
+
+// Several connections of one process: what opens another one must not drop the locks of those before.
+// Else the next process that closes the database deletes the -wal file below them.
+TEST_F(MetricStoreTest, OtherConnectionsKeepTheirLocks) {
+  const auto first = OpenSqliteStore(path_);
+  ASSERT_TRUE(first);
+  const auto second = OpenStore();
+  const auto reader = OpenReader();
+  CommandRequest request;
+  request.arguments = {"/bin/sh", "-c", "sqlite3 '" + path_ + "' 'SELECT count(*) FROM metric'"};
+  request.timeout_ns = 30 * kSecondNs;
+  const auto outcome = RunCommand(request);
+  ASSERT_TRUE(outcome);
+  ASSERT_EQ(outcome->output, "0\n") << outcome->errors;
+  EXPECT_TRUE(std::filesystem::exists(path_ + "-wal"));
 }
 
 TEST_F(MetricStoreTest, RemovingTakesTheValuesAlong) {
