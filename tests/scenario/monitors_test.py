@@ -152,6 +152,8 @@ def levels_of_a_server(context):
     line = context.pinfo("--config", config, "check", "--nagios", "errors", "slow", status=1).stdout
     check(line.startswith("PINFO WARNING: warning Errors of the shop (10%"), line)
     check("'errors'=10%;5;20" in line and "'slow'=0.00" in line and "s;10;" in line, line)
+    running.wait_until(lambda: "fine" in context.pinfo("check", "--history", "backup").stdout, 10,
+                       "the collector's first look")
     old = time.time() - 3 * 3600
     os.utime(stamp, (old, old))
     check_equal(levels(context, config, 2)[0]["backup"], "problem", "an old file")
@@ -374,9 +376,9 @@ command = ["/nonexistent/plugin"]
     check("no such table" in texts["wrong query"], texts["wrong query"])
     check("No such file" in texts["missing"], texts["missing"])
     check_equal(len(context.json_lines("metric", "list")), 1, "the metric is still there")
-    for words, part in ((["check", "nobody"], "there is no monitor 'nobody'"),
-                        (["--config", "/nonexistent", "check"], "there is no such configuration")):
-        done = context.pinfo("--config", config, *words, status=3)
+    for path, words, part in ((config, ["nobody"], "there is no monitor 'nobody'"),
+                              ("/nonexistent", [], "there is no such configuration")):
+        done = context.pinfo("--config", path, "check", *words, status=3)
         check(part in done.stderr, done.stderr)
 
 

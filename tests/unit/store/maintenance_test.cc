@@ -149,7 +149,7 @@ TEST_F(MaintenanceTest, DamageIsFound) {
   {
     const std::unique_ptr<Store> store = OpenStore();
     std::vector<RequestRow> rows;
-    for (int64_t id = 1; id <= 20'000; ++id) {
+    for (int64_t id = 1; id <= 2'000; ++id) {
       rows.push_back(MakeRequest(id));
     }
     AddRequests(*store, rows);
