@@ -4,11 +4,12 @@ tests/servers/calls_server.c serves each kind on a port of its own; what it was 
 number of connections, is the truth: each request once, with its target, status and bytes.
 """
 import http.client
+import pathlib
 
 import harness
 import running
 import traffic
-from harness import check, check_equal, scenario
+from harness import Skip, check, check_equal, scenario
 
 CALLS = ["read", "readv", "recv", "recvfrom", "recvmsg", "recvmmsg", "sendfile", "splice", "peek", "zerocopy",
          "checked", "nonblocking"]
@@ -104,6 +105,33 @@ def splice_in(context):
 @scenario(modes=["ebpf"])
 def splice_in_by_syscall_probes(context):
     received_by_splice(context, "--probes", "syscall")
+
+
+def by_uring(context, *words):
+    """What io_uring moves has no bytes that could be read, if it is seen: it is counted instead."""
+    if pathlib.Path("/proc/sys/kernel/io_uring_disabled").read_text().strip() != "0":
+        raise Skip("io_uring is switched off here")
+    observed = context.observe(CallsServer, *words, kinds=["uring"])
+    expected = ask_all(observed.server, "uring")
+    observed.finish()
+    rows = context.requests()
+    check_equal({row["target"] for row in rows} - {""}, set(), "targets")
+    return rows, expected, context.totals()["lost"].get("io_uring", 0)
+
+
+@scenario(modes=["ebpf"])
+def uring(context):
+    rows, expected, counted = by_uring(context)
+    # Without text, a connection's turns cannot be told apart for certain.
+    check(0 < len(rows) <= len(expected), f"requests, without text: {len(rows)}")
+    check(counted >= 2 * len(expected), f"transfers by io_uring: {counted}")
+
+
+@scenario(modes=["ebpf"])
+def uring_by_syscall_probes(context):
+    rows, expected, counted = by_uring(context, "--probes", "syscall")
+    check_equal(rows, [], "requests")
+    check(counted >= 2 * len(expected), f"calls of io_uring_enter: {counted}")
 
 
 @scenario(modes=["ebpf"])

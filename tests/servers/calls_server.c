@@ -7,7 +7,7 @@
  * A connection is served by a thread of its own, requests one after the other. Each is answered
  * with a body of its target's length, the target itself. Kinds name how a request is read and
  * answered (read, readv, recv, recvfrom, recvmsg, recvmmsg, sendfile, splice, splice_in, peek,
- * zerocopy, checked, nonblocking), or what happens to the descriptor (dup, passed, forked,
+ * zerocopy, checked, nonblocking, uring), or what happens to the descriptor (dup, passed, forked,
  * executed, elsewhere, reused). */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -25,6 +25,8 @@
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "tests/servers/uring.h"
 
 /* What a fortified program calls in place of recv and read. */
 ssize_t __recv_chk(int fd, void* buffer, size_t size, size_t room, int flags);
@@ -78,6 +80,7 @@ static ssize_t receive(const char* kind, int fd, char* buffer, size_t room) {
   if (strcmp(kind, "recvmsg") == 0) return receive_message(fd, buffer, room, 0);
   if (strcmp(kind, "recvmmsg") == 0) return receive_message(fd, buffer, room, 1);
   if (strcmp(kind, "splice_in") == 0) return receive_splice(fd, buffer, room);
+  if (strcmp(kind, "uring") == 0) return uring_receive(fd, buffer, room);
   if (strcmp(kind, "nonblocking") == 0) return receive_nonblocking(fd, buffer, room);
   if (strcmp(kind, "checked") == 0) return __recv_chk(fd, buffer, room, kRoom, 0);
   if (strcmp(kind, "peek") == 0) {
@@ -144,6 +147,7 @@ static ssize_t answer(const char* kind, int fd, struct iovec* parts) {
     recvmsg(fd, &message, MSG_ERRQUEUE);
     return n;
   }
+  if (strcmp(kind, "uring") == 0) return uring_send(fd, whole, bytes);
   if (strcmp(kind, "sendfile") == 0) return answer_from_kernel(fd, parts, 0);
   if (strcmp(kind, "splice") == 0) return answer_from_kernel(fd, parts, 1);
   return write(fd, whole, bytes);
