@@ -60,6 +60,8 @@ class RangeIndex {
     return std::prev(after)->die;
   }
 
+  [[nodiscard]] uint64_t bytes() const { return ranges_.capacity() * sizeof(DieRange); }
+
  private:
   std::vector<DieRange> ranges_;
 };
@@ -149,6 +151,14 @@ SourceLine CallOf(Dwarf_Die& unit, Dwarf_Die& inlined) {
   return at;
 }
 
+// What libdw keeps of a unit's line table once it has been asked for it.
+uint64_t LineTableBytes(Dwarf_Die& unit) {
+  constexpr uint64_t kBytesALine = 48;  // struct Dwarf_Line_s and its place in the list
+  Dwarf_Lines* lines = nullptr;
+  size_t count = 0;
+  return ::dwarf_getsrclines(&unit, &lines, &count) == 0 ? count * kBytesALine : 0;
+}
+
 void IndexFunctions(Dwarf_Die& parent, int depth, RangeIndex& index) {
   Dwarf_Die die;
   if (depth > kMaxDepth || ::dwarf_child(&parent, &die) != 0) {
@@ -195,6 +205,7 @@ struct DebugInfo::Impl {
   std::unique_ptr<Elf, EndElf> elf;
   std::unique_ptr<Dwarf, EndDwarf> dwarf;
   RangeIndex units;
+  uint64_t bytes = 0;
   std::map<Dwarf_Off, RangeIndex> functions;         // of the units looked into so far
   std::unordered_map<Dwarf_Off, std::string> names;  // by declaration
 
@@ -250,12 +261,27 @@ const RangeIndex& DebugInfo::Impl::FunctionsOf(Dwarf_Off unit_offset, Dwarf_Die&
   if (is_new) {
     IndexFunctions(unit, 0, slot->second);
     slot->second.Sort();
+    bytes += slot->second.bytes() + LineTableBytes(unit);
   }
   return slot->second;
 }
 
 DebugInfo::DebugInfo(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 DebugInfo::~DebugInfo() = default;
+
+uint64_t DebugInfo::BytesOf(const ElfFile& file) {
+  constexpr uint64_t kCompressed = 0x800;  // SHF_COMPRESSED
+  constexpr uint64_t kRatio = 3;           // DWARF under zlib, about
+  uint64_t bytes = 0;
+  for (const ElfSection& section : file.sections()) {
+    if (section.name.starts_with(".debug_")) {
+      bytes += section.size * ((section.flags & kCompressed) != 0 ? kRatio : 1);
+    }
+  }
+  return file.FindSection(".debug_info") != nullptr ? bytes : 0;
+}
+
+uint64_t DebugInfo::bytes() const { return impl_->bytes; }
 
 std::unique_ptr<DebugInfo> DebugInfo::Open(const ElfFile& file) {
   if (file.FindSection(".debug_info") == nullptr || file.fd() < 0) {
@@ -273,6 +299,7 @@ std::unique_ptr<DebugInfo> DebugInfo::Open(const ElfFile& file) {
     return nullptr;
   }
   impl->IndexUnits();
+  impl->bytes = BytesOf(file) + impl->units.bytes();
   return std::unique_ptr<DebugInfo>(new DebugInfo(std::move(impl)));
 }
 

@@ -25,6 +25,11 @@ class DebugInfo {
   static std::unique_ptr<DebugInfo> Open(const ElfFile& file);
   ~DebugInfo();
 
+  // What Open would read of the file into memory, about; 0 where it has no DWARF.
+  static uint64_t BytesOf(const ElfFile& file);
+  // What is in memory by now, about: it grows with every unit that is looked into.
+  [[nodiscard]] uint64_t bytes() const;
+
   // Innermost first; the last is the function that the code belongs to. Empty where no unit covers
   // the address.
   std::vector<SourceFrame> Find(uint64_t address);

@@ -32,11 +32,13 @@ FrameRow NamedFrame(std::string function, std::string_view module) {
 struct Symbolizer::ModuleNames {
   SymbolTable symbols;
   std::unique_ptr<ElfFile> debug_file;
-  std::unique_ptr<DebugInfo> debug_info;
+  const ElfFile* debug_info_file = nullptr;     // the one that has it, if any
+  std::unique_ptr<DebugInfo> debug_info;        // open while it is in use
+  uint64_t debug_used = 0;                      // number of the last use
   std::unordered_map<uint64_t, Frames> frames;  // by address in the ELF file
 };
 
-Symbolizer::Symbolizer() = default;
+Symbolizer::Symbolizer(uint64_t max_debug_bytes) : max_debug_bytes_(max_debug_bytes) {}
 Symbolizer::~Symbolizer() = default;
 
 Symbolizer::ModuleNames& Symbolizer::NamesOf(const Module& module) {
@@ -44,13 +46,19 @@ Symbolizer::ModuleNames& Symbolizer::NamesOf(const Module& module) {
   if (names == nullptr) {
     names = std::make_unique<ModuleNames>();
     names->symbols.Add(module.elf());
-    names->debug_info = DebugInfo::Open(module.elf());
     names->debug_file = FindDebugFile(module.elf(), module.root());
     if (names->debug_file != nullptr) {
       names->symbols.Add(*names->debug_file);
-      if (names->debug_info == nullptr) {
-        names->debug_info = DebugInfo::Open(*names->debug_file);
+    }
+    const ElfFile* const debug_file = names->debug_file.get();
+    for (const ElfFile* file : {debug_file, &module.elf()}) {
+      if (file != nullptr && DebugInfo::BytesOf(*file) != 0) {
+        names->debug_info_file = file;
       }
+    }
+    if (names->debug_info_file != nullptr &&
+        DebugInfo::BytesOf(*names->debug_info_file) > max_debug_bytes_) {
+      names->debug_info_file = nullptr;
     }
     if (const auto embedded = ReadEmbeddedSymbols(module.elf())) {
       names->symbols.Add(*embedded);
@@ -60,13 +68,44 @@ Symbolizer::ModuleNames& Symbolizer::NamesOf(const Module& module) {
   return *names;
 }
 
+DebugInfo* Symbolizer::DebugInfoOf(ModuleNames& names) {
+  if (names.debug_info_file == nullptr) {
+    return nullptr;
+  }
+  names.debug_used = ++debug_uses_;
+  if (names.debug_info == nullptr) {
+    names.debug_info = DebugInfo::Open(*names.debug_info_file);
+    if (names.debug_info == nullptr) {
+      names.debug_info_file = nullptr;  // what it says of itself is not so
+    }
+  }
+  return names.debug_info.get();
+}
+
+void Symbolizer::CloseUnusedDebugInfo() {
+  for (;;) {
+    uint64_t bytes = 0;
+    ModuleNames* oldest = nullptr;
+    for (auto& [id, names] : modules_) {
+      if (names->debug_info != nullptr) {
+        bytes += names->debug_info->bytes();
+        oldest = oldest == nullptr || names->debug_used < oldest->debug_used ? names.get() : oldest;
+      }
+    }
+    if (oldest == nullptr || bytes <= max_debug_bytes_) {
+      return;
+    }
+    oldest->debug_info.reset();
+  }
+}
+
 Symbolizer::Frames Symbolizer::FindInModule(const CodeLocation& at) {
   ModuleNames& names = NamesOf(*at.module);
   const std::string& path = at.module->path();
   const auto symbol = names.symbols.Find(at.address);
   Frames frames;
-  if (names.debug_info != nullptr) {
-    for (SourceFrame& source : names.debug_info->Find(at.address)) {
+  if (DebugInfo* const debug_info = DebugInfoOf(names)) {
+    for (SourceFrame& source : debug_info->Find(at.address)) {
       FrameRow row = NamedFrame(Demangle(source.name), path);
       row.file = std::move(source.file);
       row.function_line = source.function_line;
@@ -74,6 +113,7 @@ Symbolizer::Frames Symbolizer::FindInModule(const CodeLocation& at) {
       row.inlined = source.inlined;
       frames.push_back(std::move(row));
     }
+    CloseUnusedDebugInfo();
   }
   if (frames.empty()) {
     frames.push_back(NamedFrame({}, path));

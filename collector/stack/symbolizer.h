@@ -16,9 +16,13 @@
 
 namespace pinfo {
 
+class DebugInfo;
+
 class Symbolizer {
  public:
-  Symbolizer();
+  // DWARF of at most about max_debug_bytes is held at one time: what was not used for longest is
+  // closed, to be read again when it is wanted. Of a file that has more, names come from symbols.
+  explicit Symbolizer(uint64_t max_debug_bytes = uint64_t{96} << 20);
   ~Symbolizer();
 
   // The frames at pc, innermost first: the functions inlined there, then the function itself; never
@@ -48,11 +52,15 @@ class Symbolizer {
   using Frames = std::vector<FrameRow>;
 
   ModuleNames& NamesOf(const Module& module);
+  DebugInfo* DebugInfoOf(ModuleNames& names);
+  void CloseUnusedDebugInfo();
   Frames FindInModule(const CodeLocation& at);
   Frames FindInPerfMap(const AddressSpace& space, uint64_t pc);
 
   std::unordered_map<uint32_t, std::unique_ptr<ModuleNames>> modules_;  // by Module::id
   std::unordered_map<Pid, ProcessMap> perf_maps_;
+  uint64_t max_debug_bytes_;
+  uint64_t debug_uses_ = 0;
   size_t cached_ = 0;
   Frames uncached_;
 };

@@ -73,6 +73,31 @@ TEST_F(SymbolizerTest, InlinedFunctionsAreFramesOfTheirOwn) {
   EXPECT_EQ(frames[2].function_line, lines.outer_begin);
 }
 
+TEST_F(SymbolizerTest, DwarfIsHeldWithinBounds) {
+  fixture::Outer(&NoteReturnAddress);
+  const uint64_t own = reinterpret_cast<uint64_t>(&NoteReturnAddress);
+  const auto elf_of = [&](uint64_t pc) -> const ElfFile& { return space_.Find(pc).module->elf(); };
+  const uint64_t one = DebugInfo::BytesOf(elf_of(g_return_address));
+  const uint64_t other = DebugInfo::BytesOf(elf_of(own));
+  ASSERT_GT(one, 0u);
+  ASSERT_GT(other, 0u);
+
+  Symbolizer none(one - 1);  // too much: names by symbols, without lines or inlined functions
+  const auto plain = none.Symbolize(space_, g_return_address, true);
+  ASSERT_EQ(plain.size(), 1u);
+  EXPECT_EQ(plain[0].function, "fixture::Outer(void (*)())");
+  EXPECT_EQ(plain[0].file, "");
+
+  // Room for the larger of two: what is closed is read again. Distinct addresses, else the names
+  // are remembered.
+  Symbolizer either(std::max(one, other) + 1);
+  for (const uint64_t pc : {g_return_address, own, g_return_address - 1, own + 1}) {
+    const auto frames = either.Symbolize(space_, pc, false);
+    EXPECT_THAT(frames.back().file, EndsWith(pc + 1 >= own && pc <= own + 1 ? "symbolizer_test.cc"
+                                                                            : "stack/fixture.cc"));
+  }
+}
+
 TEST_F(SymbolizerTest, NamesOnlyWhatASymbolCovers) {
   const uint64_t measured = AddressOf("fixture_measured");
   ASSERT_NE(measured, 0u);
