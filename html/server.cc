@@ -1,10 +1,12 @@
 #include "html/server.h"
 
 #include <atomic>
+#include <chrono>
 #include <cstring>
 #include <map>
 #include <mutex>
 #include <optional>
+#include <thread>
 #include <utility>
 
 #include <arpa/inet.h>
@@ -181,13 +183,18 @@ class HttpReportServer : public ReportServer {
   }
 
   Status Run() override {
-    return server_->listen_after_bind() || stopped_ ? Status()
-                                                    : Fail("the server stopped listening");
+    const bool ended_well = stopped_ || server_->listen_after_bind() || stopped_;
+    over_ = true;
+    return ended_well ? Status() : Fail("the server stopped listening");
   }
 
   void Stop() override {
     stopped_ = true;
-    server_->stop();
+    // The library forgets a stop that comes before it listens.
+    while (!over_) {
+      server_->stop();
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
   }
 
  private:
@@ -254,6 +261,7 @@ class HttpReportServer : public ReportServer {
   std::map<std::string, More> more_;
   std::mutex mutex_;
   std::atomic<bool> stopped_ = false;
+  std::atomic<bool> over_ = false;  // Run has returned, or is about to
   int port_ = 0;
 };
 

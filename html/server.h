@@ -40,8 +40,10 @@ class ReportServer {
   virtual void Add(const std::string& path, const std::string& content_type, Render render) = 0;
   // With the token: whoever has it may look.
   [[nodiscard]] virtual std::string Url() const = 0;
-  // Answers until Stop, which any thread may call.
+  // Answers until Stop.
   virtual Status Run() = 0;
+  // Ends a Run of another thread, also one that is only about to begin, and waits for it to be over.
+  // REQUIRES: there is one.
   virtual void Stop() = 0;
 };
 

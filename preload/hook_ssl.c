@@ -48,6 +48,13 @@ static int end(const struct call* call, const void* ssl, size_t n, int* fd) {
   return ours;
 }
 
+/* The server's connection that is the descriptor; NULL for others, also for one to another server,
+ * whose records are counted as they pass its socket (outgoing.h). */
+static struct pinfo_connection* served_connection_of(int fd) {
+  struct pinfo_connection* connection = pinfo_connection_of(fd);
+  return connection != NULL && !connection->outgoing ? connection : NULL;
+}
+
 /* The server's connection at the other end of the object; NULL for a client's. */
 static struct pinfo_connection* connection_of(const struct call* call, const void* ssl, int* fd) {
   if (call->libssl.get_rfd == NULL || call->libssl.is_server == NULL) return NULL;
@@ -57,7 +64,7 @@ static struct pinfo_connection* connection_of(const struct call* call, const voi
     return pinfo_tls_object(ssl, 1);
   }
   *fd = own;
-  struct pinfo_connection* connection = pinfo_connection_of(own);
+  struct pinfo_connection* connection = served_connection_of(own);
   if (connection != NULL) connection->tls = PINFO_TLS_OBJECT;
   return connection;
 }
@@ -79,7 +86,7 @@ static void about_to_send(struct call* call, const void* ssl) {
   call->send.connection = NULL;
   if (call->thread == NULL || libssl->get_rfd == NULL || libssl->is_server == NULL) return;
   const int own = libssl->get_rfd(ssl);
-  call->send.connection = own >= 0 ? pinfo_connection_of(own) : NULL;
+  call->send.connection = own >= 0 ? served_connection_of(own) : NULL;
   if (call->send.connection != NULL) pinfo_send_begins(&call->send, call->send.connection);
 }
 
