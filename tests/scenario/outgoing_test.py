@@ -47,7 +47,8 @@ def called(context, row):
     return {each["peer"]: (each["calls"], each["waited_ns"]) for each in shown["called"]}
 
 
-def threaded(context, redis_over, *words):
+def threaded(context, redis_over, *words, unattributed=0):
+    """unattributed: how many calls may be left without their request; none may have a wrong one."""
     redis = context.start(UnixRedis)
     upstream = context.start(running.ThreadedServer)
     address = redis.socket_path() if redis_over == "unix" else redis.port
@@ -61,23 +62,29 @@ def threaded(context, redis_over, *words):
     redis_name = f"unix:{address}" if redis_over == "unix" else f"127.0.0.1:{redis.port}"
     upstream_name = f"127.0.0.1:{upstream.port}"
     rows = context.requests()
+    left_out = 0
     check_equal(sorted(row["target"] for row in rows), sorted(targets), "requests")
     for row in rows:
         sleeps = [int(ms) for ms in re.search("sleep=([0-9,]*)", row["target"])[1].split(",") if ms]
         pings = int(re.search("redis=([0-9]+)", row["target"])[1])
         calls, waited_ns = account[row["target"]]
-        check_equal(row["calls"], calls, f"calls of {row['target']}")
-        check(sum(sleeps) * MS <= row["calls_ns"] <= waited_ns,
-              f"{row['target']}: waited {row['calls_ns']}, by the server's clock {waited_ns}")
         peers = called(context, row)
+        check_equal(sum(waited for _, waited in peers.values()), row["calls_ns"], "their sum")
+        check(row["calls_ns"] <= waited_ns,
+              f"{row['target']}: waited {row['calls_ns']}, by the server's clock {waited_ns}")
+        if row["calls"] < calls and unattributed >= calls - row["calls"]:
+            unattributed -= calls - row["calls"]
+            left_out += calls - row["calls"]
+            continue
+        check_equal(row["calls"], calls, f"calls of {row['target']}")
+        check(sum(sleeps) * MS <= row["calls_ns"], f"{row['target']}: waited {row['calls_ns']}")
         expected = {name: count for name, count in ((redis_name, pings),
                                                     (upstream_name, len(sleeps))) if count}
         check_equal({name: count for name, (count, _) in peers.items()}, expected,
                     f"peers of {row['target']}")
-        check_equal(sum(waited for _, waited in peers.values()), row["calls_ns"], "their sum")
     totals = context.totals()
     made = sum(calls for calls, _ in account.values())
-    check_equal(totals["calls_attributed"], made, "calls in requests")
+    check_equal(totals["calls_attributed"], made - left_out, "calls in requests")
     # One PING after each answer belongs to no request; the last of a connection may come after its
     # thread has read the next request's bytes or not at all.
     check_equal(totals["calls"], made + len(targets), "calls in all")
@@ -97,12 +104,13 @@ def over_unix_socket(context):
 
 @scenario(modes=["ebpf"])
 def over_tcp_by_syscall_probes(context):
-    threaded(context, "tcp", "--probes", "syscall")
+    # On a busy machine one of some sixty is (README).
+    threaded(context, "tcp", "--probes", "syscall", unattributed=2)
 
 
 @scenario(modes=["ebpf"])
 def over_unix_socket_by_syscall_probes(context):
-    threaded(context, "unix", "--probes", "syscall")
+    threaded(context, "unix", "--probes", "syscall", unattributed=2)
 
 
 class TwoUpstreams(running.Nginx):
