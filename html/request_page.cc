@@ -99,6 +99,14 @@ nlohmann::json TimelineJson(const Timeline& timeline) {
           {"calls", std::move(calls)}};
 }
 
+nlohmann::json CalledJson(const std::vector<CallRow>& calls) {
+  nlohmann::json rows = nlohmann::json::array();
+  for (const CallRow& call : calls) {
+    rows.push_back({{"peer", call.peer}, {"calls", call.calls}, {"waited_ns", call.waited_ns}});
+  }
+  return rows;
+}
+
 void MaskTimeline(const RequestRow& row, bool show_values, Timeline& timeline) {
   timeline.name = row.method + " " + ShownTarget(row, show_values);
   if (!show_values) {
@@ -142,6 +150,10 @@ Result<std::string> RequestPageScript(Reader& reader, const RequestRow& row, boo
     return tl::unexpected(timeline.error());
   }
   MaskTimeline(row, show_values, *timeline);
+  const Result<std::vector<CallRow>> calls = reader.RequestCalls(row.id);
+  if (!calls) {
+    return tl::unexpected(calls.error());
+  }
   const CallGraph graph = BuildCallGraph(profile->tree);
   return PackedScript("request", {{"request", RequestJson(row, show_values)},
                                   {"tid", row.tid.value},
@@ -153,6 +165,7 @@ Result<std::string> RequestPageScript(Reader& reader, const RequestRow& row, boo
                                   {"process", timeline->process},
                                   {"verdict", DescribeTime(row, profile->tree)},
                                   {"timeline", TimelineJson(*timeline)},
+                                  {"called", CalledJson(*calls)},
                                   {"profile", ProfileJson(*profile, graph)},
                                   {"files", FilesJson(row, *timeline, *profile, graph)}});
 }

@@ -222,6 +222,13 @@ export interface OutgoingCall {
   peer: string;
 }
 
+// What a request waited for, by the server called.
+export interface CalledServer {
+  peer: string;
+  calls: number;
+  waited_ns: number;
+}
+
 export interface Timeline {
   names: string[]; // innermost function first, one a line
   spans: [begin_ns: number, end_ns: number, kind: number, tid: number, name: number][];
@@ -240,6 +247,7 @@ export interface RequestPage {
   process: string;
   verdict: string;
   timeline: Timeline;
+  called: CalledServer[];
   profile: Profile;
   files: {name: string; what: string; base64: string}[];
 }

@@ -1,7 +1,7 @@
 // When, within one request, its time went where: a lane for each thread with its samples and waits, a
 // lane for calls to other servers.
 import {scaleLinear} from 'd3-scale';
-import {OutgoingCall, RequestPage, Timeline} from './data';
+import {CalledServer, RequestPage, Timeline} from './data';
 import {Child, el, section, svg} from './dom';
 import {count, duration, plural} from './format';
 import {Column, TableView} from './table_view';
@@ -138,22 +138,22 @@ function laneLabel(text: string, lane: number): Child {
 }
 
 export function callsSection(page: RequestPage): HTMLElement | null {
-  const {calls} = page.timeline;
-  if (calls.length === 0) {
+  const {called} = page;
+  if (called.length === 0) {
     return null;
   }
-  const time = (call: OutgoingCall) => call.end_ns - call.begin_ns;
-  const all = calls.reduce((sum, call) => sum + time(call), 0);
-  const columns: Column<OutgoingCall>[] = [
-    {id: 'begin', title: 'After', width: 12, number: true, value: (c) => c.begin_ns, cell: (c) => duration(c.begin_ns)},
-    {id: 'time', title: 'Took', width: 12, number: true, value: time, cell: (c) => duration(time(c))},
-    {id: 'name', title: 'Call', width: 20, grow: true, value: (c) => c.name, cell: (c) => el('span', {title: c.name}, c.name)},
-    {id: 'peer', title: 'To', width: 26, value: (c) => c.peer, cell: (c) => el('span', {title: c.peer}, c.peer)},
-    {id: 'tid', title: 'Thread', width: 10, optional: 1, number: true, value: (c) => c.tid, cell: (c) => String(c.tid)},
+  const calls = called.reduce((sum, server) => sum + server.calls, 0);
+  const waited = called.reduce((sum, server) => sum + server.waited_ns, 0);
+  const mean = (server: CalledServer) => server.waited_ns / server.calls;
+  const columns: Column<CalledServer>[] = [
+    {id: 'peer', title: 'Server', width: 26, grow: true, value: (s) => s.peer, cell: (s) => el('span', {title: s.peer}, s.peer)},
+    {id: 'calls', title: 'Calls', width: 10, number: true, value: (s) => s.calls, cell: (s) => count(s.calls)},
+    {id: 'waited', title: 'Waited', width: 12, number: true, value: (s) => s.waited_ns, cell: (s) => duration(s.waited_ns)},
+    {id: 'mean', title: 'A call', width: 12, optional: 1, number: true, value: mean, cell: (s) => duration(mean(s))},
   ];
   return section(
     'Outgoing calls',
-    el('p', {class: 'lead'}, `${plural(calls.length, 'call')} to other servers, ${duration(all)} together.`),
-    new TableView('Outgoing calls', columns, calls, {column: 'begin', descending: false}).element,
+    el('p', {class: 'lead'}, `${plural(calls, 'call')} to other servers, ${duration(waited)} of waiting together.`),
+    new TableView('Outgoing calls', columns, called, {column: 'waited', descending: true}).element,
   );
 }

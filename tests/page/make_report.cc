@@ -262,6 +262,8 @@ void AddProcesses(FakeReader* reader) {
 
 int Run(const std::string& directory) {
   FakeReader reader;
+  reader.calls = {{.peer = "10.0.0.7:80", .calls = 1, .waited_ns = 166'000'000},
+                  {.peer = "unix:/run/<b>.sock", .calls = 1, .waited_ns = 332'000'000}};
   AddRequests(&reader, kRequests);
   AddSummaries(&reader);
   AddHistory(&reader);

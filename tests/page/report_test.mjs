@@ -347,7 +347,7 @@ async function checkRequestPage(page, root) {
   assert.ok((await page.locator('.timeline .t-cpu').count()) >= 3);
   assert.equal(await page.locator('.timeline .t-call').count(), 2);
   assert.match(await page.textContent('main'), /2 calls to other servers/);
-  assert.equal(await page.getByText('POST /stock <b>', {exact: true}).count(), 1);
+  assert.equal(await page.getByText('unix:/run/<b>.sock', {exact: true}).count(), 1);
   await checkFlame(page);
   await page.locator('#call-graph').scrollIntoViewIfNeeded();
   await page.waitForSelector('.drawing svg .node');

@@ -21,6 +21,7 @@ class FakeReader : public Reader {
   std::vector<SessionRow> sessions;
   std::vector<std::pair<int64_t, LatencySummary>> minutes;
   std::vector<LatencyCount> latency_history;
+  std::vector<CallRow> calls;  // of every request
   std::vector<ProcessesPoint> process_history;
   std::vector<SystemRow> system_history;
   std::vector<SystemRow> latest_systems;
@@ -35,7 +36,7 @@ class FakeReader : public Reader {
   Status ForEachRequest(const RequestFilter& filter,
                         const std::function<bool(const RequestRow&)>& visit) override;
   Result<std::optional<RequestRow>> FindRequest(RequestId id) override;
-  Result<std::vector<CallRow>> RequestCalls(RequestId) override { return std::vector<CallRow>(); }
+  Result<std::vector<CallRow>> RequestCalls(RequestId) override { return calls; }
   Result<std::vector<ProcessSummary>> Processes() override { return processes; }
   Result<int64_t> CountRequests(const RequestFilter& filter) override;
   using Reader::Routes;
