@@ -92,25 +92,28 @@ def threaded(context, redis_over, *words, unattributed=0):
     check(redis_name in text or upstream_name in text, f"pinfo show names the peers:\n{text}")
 
 
+# In eBPF, on a busy machine, one of some sixty calls is left without its request (README).
+EBPF_UNATTRIBUTED = 2
+
+
 @scenario()
 def over_tcp(context):
-    threaded(context, "tcp")
+    threaded(context, "tcp", unattributed=EBPF_UNATTRIBUTED if context.mode == "ebpf" else 0)
 
 
 @scenario()
 def over_unix_socket(context):
-    threaded(context, "unix")
+    threaded(context, "unix", unattributed=EBPF_UNATTRIBUTED if context.mode == "ebpf" else 0)
 
 
 @scenario(modes=["ebpf"])
 def over_tcp_by_syscall_probes(context):
-    # On a busy machine one of some sixty is (README).
-    threaded(context, "tcp", "--probes", "syscall", unattributed=2)
+    threaded(context, "tcp", "--probes", "syscall", unattributed=EBPF_UNATTRIBUTED)
 
 
 @scenario(modes=["ebpf"])
 def over_unix_socket_by_syscall_probes(context):
-    threaded(context, "unix", "--probes", "syscall", unattributed=2)
+    threaded(context, "unix", "--probes", "syscall", unattributed=EBPF_UNATTRIBUTED)
 
 
 class TwoUpstreams(running.Nginx):
