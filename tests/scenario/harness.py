@@ -282,6 +282,18 @@ def _run(function, mode):
         context.close()
 
 
+def _attempt(function, mode, attempts):
+    """Runs the scenario. What is said of times and shares does not hold while somebody else uses the
+    machine: a failure of those is told, and they are run once more."""
+    for left in reversed(range(attempts)):
+        try:
+            return _run(function, mode)
+        except Failure as failure:
+            if left == 0:
+                raise
+            print(f"FAILED at the first attempt, once more: {failure}")
+
+
 def main():
     if sys.argv[1:] == ["--list"]:
         for name, (_, modes, seconds) in _CASES.items():
@@ -292,7 +304,7 @@ def main():
     # A time limit of CTest's ends with SIGTERM: clean up then too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     try:
-        _run(_CASES[name][0], mode)
+        _attempt(_CASES[name][0], mode, int(os.environ.get("PINFO_ATTEMPTS", "1")))
         print("passed")
     except Skip as reason:
         print(f"SKIP: {reason}")
