@@ -1,6 +1,5 @@
 // pinfo check: the monitors of the configuration, looked at now.
 #include <algorithm>
-#include <chrono>
 #include <map>
 #include <memory>
 #include <optional>
@@ -13,6 +12,7 @@
 #include "cli/format.h"
 #include "cli/request_json.h"
 #include "cli/table.h"
+#include "collector/base/wall_clock.h"
 #include "collector/config/load.h"
 #include "collector/monitor/record.h"
 #include "collector/notify/message.h"
@@ -33,12 +33,6 @@ struct CheckOptions {
   bool history = false;
   int64_t limit = 50;
 };
-
-int64_t WallNs() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(
-             std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
 
 bool IsWanted(const CheckOptions& options, const MonitorSettings& monitor) {
   const bool named = options.names.empty() || std::find(options.names.begin(), options.names.end(),
@@ -89,7 +83,7 @@ std::vector<MonitorRow> Look(const Configuration& configuration, const std::stri
   runner.WaitForFirst();
   const std::map<std::string, CheckResult> results = runner.Results();
   RequestTimes times;
-  const int64_t now_ns = WallNs();
+  const int64_t now_ns = WallClockNs();
   const auto inputs = ReadMonitorInputs(database, now_ns, times, results);
   const std::map<std::string, MonitorRow> before = RowsBefore(database);
   std::vector<MonitorRow> rows;

@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <chrono>
 #include <cmath>
 #include <memory>
 #include <optional>
@@ -16,6 +15,7 @@
 #include "cli/request_json.h"
 #include "cli/table.h"
 #include "collector/base/histogram.h"
+#include "collector/base/wall_clock.h"
 #include "collector/config/load.h"
 #include "collector/metric/metric_book.h"
 #include "collector/store/metric_store.h"
@@ -37,12 +37,6 @@ struct MetricOptions {
   std::string since = "1d";
   bool yes = false;
 };
-
-int64_t WallNs() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(
-             std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
 
 // "12", "12.5", "0.001": as short as it can be without loss.
 std::string FormatNumber(double value) { return fmt::format("{}", value); }
@@ -111,7 +105,7 @@ Status Add(const MetricOptions& options, const GlobalOptions& global) {
     return tl::unexpected(kind.error());
   }
   MetricBook book(1);
-  if (book.AddDatagram(StatsdText(options, *kind), WallNs()) != 0) {
+  if (book.AddDatagram(StatsdText(options, *kind), WallClockNs()) != 0) {
     return Fail(fmt::format("'{}' is no value of a {}", EscapeForTerminal(options.value),
                             MetricKindName(*kind)));
   }
@@ -122,7 +116,7 @@ Status Add(const MetricOptions& options, const GlobalOptions& global) {
   if (Status status = (*store)->Begin(); !status) {
     return status;
   }
-  for (const MetricSample& sample : book.Take(WallNs(), /*all=*/true)) {
+  for (const MetricSample& sample : book.Take(WallClockNs(), /*all=*/true)) {
     const Result<MetricAdded> added = (*store)->Add(sample);
     if (!added) {
       return tl::unexpected(added.error());
@@ -223,7 +217,7 @@ Status Show(const MetricOptions& options, const GlobalOptions& global) {
     return Fail(fmt::format("there is no metric {}; `pinfo metric list` shows those there are",
                             EscapeForTerminal(options.name)));
   }
-  const Result<int64_t> since = ParseMoment(options.since, WallNs());
+  const Result<int64_t> since = ParseMoment(options.since, WallClockNs());
   if (!since) {
     return tl::unexpected(since.error());
   }

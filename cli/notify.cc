@@ -1,6 +1,5 @@
 // pinfo notify: messages about the monitors, sent now: for cron, and to try the configuration.
 #include <algorithm>
-#include <chrono>
 #include <map>
 #include <memory>
 #include <string>
@@ -11,6 +10,7 @@
 #include "cli/command.h"
 #include "cli/format.h"
 #include "cli/session_text.h"
+#include "collector/base/wall_clock.h"
 #include "collector/config/load.h"
 #include "collector/monitor/record.h"
 #include "collector/notify/decide.h"
@@ -27,12 +27,6 @@ struct NotifyOptions {
   bool test = false;
   std::vector<std::string> people;
 };
-
-int64_t WallNs() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(
-             std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
 
 Status CheckPeople(const NotifyOptions& options, const Configuration& configuration) {
   if (configuration.people.empty()) {
@@ -55,7 +49,7 @@ void Test(const NotifyOptions& options, const Configuration& configuration, bool
                         std::find(options.people.begin(), options.people.end(), person.name) !=
                             options.people.end();
     for (const std::string& channel : wanted ? ChannelsOf(person) : std::vector<std::string>()) {
-      const int64_t now_ns = WallNs();
+      const int64_t now_ns = WallClockNs();
       const Status sent = Deliver({.configuration = configuration,
                                    .person = person,
                                    .channel = channel,
@@ -80,7 +74,7 @@ Status Evaluate(const Configuration& configuration, const std::string& database,
   runner.WaitForFirst();
   const std::map<std::string, CheckResult> results = runner.Results();
   RequestTimes times;
-  const int64_t now_ns = WallNs();
+  const int64_t now_ns = WallClockNs();
   const auto inputs = ReadMonitorInputs(database, now_ns, times, results);
   const Result<Recorded> recorded =
       RecordFindings(configuration, EvaluateAll(configuration, *inputs), now_ns, store);
@@ -107,12 +101,13 @@ Status Notify(const NotifyOptions& options, const GlobalOptions& global) {
     return status;
   }
   if (options.digest) {
-    const Result<int64_t> queued = QueueDigests(*configuration, std::nullopt, WallNs(), **store);
+    const Result<int64_t> queued =
+        QueueDigests(*configuration, std::nullopt, WallClockNs(), **store);
     if (!queued) {
       return tl::unexpected(queued.error());
     }
   }
-  const Result<DeliveryReport> report = DeliverDue(*configuration, **store, WallNs, nullptr);
+  const Result<DeliveryReport> report = DeliverDue(*configuration, **store, WallClockNs, nullptr);
   if (!report) {
     return tl::unexpected(report.error());
   }

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
-#include <chrono>
 #include <cstdio>
 #include <ctime>
 #include <memory>
@@ -13,6 +12,7 @@
 #include <sys/stat.h>
 
 #include "cli/format.h"
+#include "collector/base/wall_clock.h"
 #include "collector/emit/file_io.h"
 #include "collector/emit/pprof.h"
 #include "collector/emit/pstats_reader.h"
@@ -187,8 +187,7 @@ Result<std::optional<int64_t>> Moment(const char* option, const std::string& tex
   if (text.empty()) {
     return std::optional<int64_t>();
   }
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  const Result<int64_t> moment = ParseMoment(text, std::chrono::nanoseconds(now).count());
+  const Result<int64_t> moment = ParseMoment(text, WallClockNs());
   if (!moment) {
     return Fail(fmt::format("{}: {}", option, moment.error().message));
   }

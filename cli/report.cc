@@ -2,7 +2,6 @@
 #include "html/report.h"
 
 #include <cstdint>
-#include <ctime>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -12,6 +11,7 @@
 #include "cli/format.h"
 #include "cli/profile_input.h"
 #include "cli/request_json.h"
+#include "collector/base/wall_clock.h"
 #include "collector/store/sqlite_store.h"
 
 namespace pinfo::cli {
@@ -20,12 +20,6 @@ namespace {
 // A page of more rows than this takes a browser seconds to open.
 constexpr int64_t kMostRows = 500'000;
 constexpr int64_t kMostProfiles = 10'000;
-
-int64_t WallNow() {
-  timespec now{};
-  clock_gettime(CLOCK_REALTIME, &now);
-  return int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
-}
 
 Status SetMoment(const char* option, const std::string& text, int64_t now_wall_ns,
                  std::optional<int64_t>* moment) {
@@ -48,7 +42,7 @@ struct ReportArguments {
 
 void RunReport(const ReportArguments& arguments, const GlobalOptions& global) {
   html::ReportOptions options = arguments.report;
-  options.written_wall_ns = WallNow();
+  options.written_wall_ns = WallClockNs();
   const int64_t now = options.written_wall_ns;
   for (const Status& status :
        {SetMoment("--since", arguments.since, now, &options.since_wall_ns),

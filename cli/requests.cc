@@ -1,5 +1,4 @@
 // pinfo requests: the requests kept in the database, filtered and sorted.
-#include <chrono>
 #include <cstdio>
 #include <map>
 #include <memory>
@@ -14,6 +13,7 @@
 #include "cli/request_json.h"
 #include "cli/table.h"
 #include "collector/base/duration.h"
+#include "collector/base/wall_clock.h"
 #include "collector/store/sqlite_store.h"
 
 namespace pinfo::cli {
@@ -79,8 +79,7 @@ Result<RequestFilter> FilterOf(const RequestsOptions& options, bool json) {
     filter.slower_than_ns = *duration;
   }
   if (!options.since.empty()) {
-    const auto now = std::chrono::system_clock::now().time_since_epoch();
-    const Result<int64_t> since = ParseMoment(options.since, std::chrono::nanoseconds(now).count());
+    const Result<int64_t> since = ParseMoment(options.since, WallClockNs());
     if (!since) {
       return Fail("--since: " + since.error().message);
     }

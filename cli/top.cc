@@ -17,6 +17,7 @@
 #include "cli/top_screen.h"
 #include "cli/top_table.h"
 #include "collector/base/duration.h"
+#include "collector/base/wall_clock.h"
 #include "collector/store/sqlite_store.h"
 
 namespace pinfo::cli {
@@ -38,9 +39,7 @@ Result<TopTable> Load(const GlobalOptions& global, const TopChoices& choices) {
   if (!reader) {
     return tl::unexpected(reader.error());
   }
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  Result<TopTable> table =
-      LoadTop(**reader, std::chrono::nanoseconds(now).count(), choices.window_ns);
+  Result<TopTable> table = LoadTop(**reader, WallClockNs(), choices.window_ns);
   if (table) {
     FilterTop(choices.filter, &*table);
     SortTop(choices.column, choices.reversed, &*table);

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 #include <httplib.h>
 
+#include "collector/base/wall_clock.h"
 #include "collector/exposition/openmetrics.h"
 
 namespace pinfo {
@@ -17,16 +18,10 @@ constexpr size_t kRequestBytesMax = 8'192;
 constexpr time_t kTimeoutSeconds = 5;
 constexpr size_t kThreads = 2;
 
-int64_t WallNs() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(
-             std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
-
 class HttpMetricsServer : public MetricsServer {
  public:
   HttpMetricsServer(std::string host, std::string database)
-      : host_(std::move(host)), database_(std::move(database)), totals_(WallNs()) {}
+      : host_(std::move(host)), database_(std::move(database)), totals_(WallClockNs()) {}
   ~HttpMetricsServer() override {
     server_.stop();
     if (thread_.joinable()) {
@@ -78,7 +73,7 @@ class HttpMetricsServer : public MetricsServer {
  private:
   void Answer(ExpositionFormat format, httplib::Response& response) {
     const std::lock_guard lock(mutex_);
-    const Result<Exposition> exposition = GatherExposition(database_, totals_, WallNs());
+    const Result<Exposition> exposition = GatherExposition(database_, totals_, WallClockNs());
     if (!exposition) {
       response.status = 503;
       response.set_content(exposition.error().message + "\n", "text/plain");

@@ -13,6 +13,7 @@
 
 #include "collector/base/read_all.h"
 #include "collector/stack/elf_file.h"
+#include "collector/stack/elf_symbols.h"
 
 namespace pinfo {
 namespace {
@@ -21,26 +22,15 @@ constexpr const char* kUprobeType = "/sys/bus/event_source/devices/uprobe/type";
 
 std::optional<uint64_t> FindIn(const ElfFile& elf, std::string_view table, std::string_view names,
                                std::string_view wanted) {
-  const ElfSection* symbols_section = elf.FindSection(table);
-  const ElfSection* strings_section = elf.FindSection(names);
-  if (symbols_section == nullptr || strings_section == nullptr) {
-    return std::nullopt;
-  }
-  const std::vector<std::byte> symbols = elf.Contents(*symbols_section);
-  const std::vector<std::byte> strings = elf.Contents(*strings_section);
-  for (size_t at = 0; at + sizeof(Elf64_Sym) <= symbols.size(); at += sizeof(Elf64_Sym)) {
-    Elf64_Sym symbol{};
-    std::memcpy(&symbol, symbols.data() + at, sizeof(symbol));
-    if (symbol.st_shndx == SHN_UNDEF || ELF64_ST_TYPE(symbol.st_info) != STT_FUNC ||
-        symbol.st_name >= strings.size()) {
-      continue;
+  std::optional<uint64_t> offset;
+  ForEachSymbol(elf, table, names, STT_FUNC, [&](const Elf64_Sym& symbol, std::string_view name) {
+    if (name != wanted) {
+      return true;
     }
-    const auto* text = reinterpret_cast<const char*>(strings.data()) + symbol.st_name;
-    if (std::string_view(text, strnlen(text, strings.size() - symbol.st_name)) == wanted) {
-      return elf.OffsetOfAddress(symbol.st_value);
-    }
-  }
-  return std::nullopt;
+    offset = elf.OffsetOfAddress(symbol.st_value);
+    return false;
+  });
+  return offset;
 }
 
 Result<uint32_t> UprobeType() {

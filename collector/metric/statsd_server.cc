@@ -2,7 +2,6 @@
 
 #include <array>
 #include <cerrno>
-#include <chrono>
 #include <cstring>
 
 #include <fmt/format.h>
@@ -14,6 +13,8 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+#include "collector/base/wall_clock.h"
 
 namespace pinfo {
 namespace {
@@ -27,12 +28,6 @@ constexpr int kReceiveBytes = 16 << 20;
 constexpr int kSoMeminfo = 55;
 constexpr size_t kMeminfoDrops = 8;
 constexpr size_t kMeminfoVars = 9;
-
-int64_t WallNs() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(
-             std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
 
 void EnlargeReceiveBuffer(int socket) {
   const int bytes = kReceiveBytes;
@@ -191,7 +186,7 @@ void StatsdServer::Drain(int socket) {
     if (received <= 0) {
       return;
     }
-    const int64_t wall_ns = WallNs();
+    const int64_t wall_ns = WallClockNs();
     size_t malformed = 0;
     for (size_t i = 0; i < static_cast<size_t>(received); ++i) {
       if ((messages[i].msg_hdr.msg_flags & MSG_TRUNC) != 0) {

@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 
 #include "collector/base/run_command.h"
+#include "collector/base/wall_clock.h"
 #include "collector/profile/utf8.h"
 #include "collector/store/query.h"
 
@@ -21,12 +22,6 @@ constexpr size_t kTextMax = 500;
 int64_t SteadyNs() {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(
              std::chrono::steady_clock::now().time_since_epoch())
-      .count();
-}
-
-int64_t WallNs() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(
-             std::chrono::system_clock::now().time_since_epoch())
       .count();
 }
 
@@ -137,7 +132,7 @@ CheckResult RunCheck(const CheckTask& task, const std::string& database,
       result.error = value.error().message;
     }
   }
-  result.wall_ns = WallNs();
+  result.wall_ns = WallClockNs();
   return result;
 }
 

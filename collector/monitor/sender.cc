@@ -2,6 +2,7 @@
 
 #include <chrono>
 
+#include "collector/base/wall_clock.h"
 #include "collector/notify/queue.h"
 
 namespace pinfo {
@@ -9,12 +10,6 @@ namespace {
 
 // What failed is due again after a minute at the earliest.
 constexpr auto kLookEvery = std::chrono::seconds(15);
-
-int64_t WallNs() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(
-             std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
 
 }  // namespace
 
@@ -63,7 +58,8 @@ void Sender::Run() {
     const std::shared_ptr<const Configuration> configuration = configuration_;
     lock.unlock();
     if (!configuration->people.empty()) {
-      const Result<DeliveryReport> report = DeliverDue(*configuration, *store_, WallNs, &stop_);
+      const Result<DeliveryReport> report =
+          DeliverDue(*configuration, *store_, WallClockNs, &stop_);
       if (!report) {
         tell_("messages wait: " + report.error().message);
       } else {

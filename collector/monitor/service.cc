@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "collector/base/wall_clock.h"
 #include "collector/monitor/record.h"
 
 namespace pinfo {
@@ -19,12 +20,6 @@ constexpr auto kRetainEvery = std::chrono::minutes(10);
 constexpr int64_t kMinutesKeptS = int64_t{14} * 86'400;
 constexpr int64_t kHoursKeptS = int64_t{400} * 86'400;
 constexpr int64_t kRetainRows = 5'000;  // a batch: other writers wait this long
-
-int64_t WallNs() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(
-             std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
 
 }  // namespace
 
@@ -153,13 +148,13 @@ void MonitoringService::TellOnce(std::string& said, const std::string& what) {
 }
 
 void MonitoringService::FlushMetrics(bool all) {
-  const Status status = metrics_.Flush(*metric_store_, WallNs(), all);
+  const Status status = metrics_.Flush(*metric_store_, WallClockNs(), all);
   TellOnce(metrics_said_,
            status ? "" : "own metrics are kept in memory: " + status.error().message);
 }
 
 void MonitoringService::EvaluateMonitors() {
-  const int64_t now_ns = WallNs();
+  const int64_t now_ns = WallClockNs();
   const std::map<std::string, CheckResult> results = checks_->Results();
   const std::unique_ptr<MonitorInputs> inputs =
       ReadMonitorInputs(options_.database, now_ns, request_times_, results);
@@ -178,7 +173,7 @@ void MonitoringService::QueueDigestsOfToday() {
   if (!configuration_.notify.digest_minute) {
     return;
   }
-  const int64_t now_ns = WallNs();
+  const int64_t now_ns = WallClockNs();
   const auto seconds = static_cast<time_t>(now_ns / kSecondNs);
   tm local{};
   localtime_r(&seconds, &local);
@@ -198,7 +193,7 @@ void MonitoringService::QueueDigestsOfToday() {
 
 void MonitoringService::Retain() {
   metrics_.DeclareAgain();
-  const int64_t now_s = WallNs() / kSecondNs;
+  const int64_t now_s = WallClockNs() / kSecondNs;
   if (monitor_store_->Begin()) {
     if (!monitor_store_->Retain((now_s - kHoursKeptS) * kSecondNs, kRetainRows) ||
         !monitor_store_->Commit()) {

@@ -9,6 +9,8 @@
 #include <elf.h>
 #include <fmt/format.h>
 
+#include "collector/stack/elf_symbols.h"
+
 namespace pinfo {
 namespace {
 
@@ -18,31 +20,9 @@ struct SymbolAddresses {
   uint64_t version = 0;
 };
 
-// The text at offset of a string table, up to its zero byte.
-std::string_view TextAt(const std::vector<std::byte>& strings, uint64_t offset) {
-  if (offset >= strings.size()) {
-    return {};
-  }
-  const auto* text = reinterpret_cast<const char*>(strings.data()) + offset;
-  return {text, strnlen(text, strings.size() - offset)};
-}
-
 void ReadSymbols(const ElfFile& elf, std::string_view table, std::string_view names,
                  SymbolAddresses& found) {
-  const ElfSection* symbols_section = elf.FindSection(table);
-  const ElfSection* strings_section = elf.FindSection(names);
-  if (symbols_section == nullptr || strings_section == nullptr) {
-    return;
-  }
-  const std::vector<std::byte> symbols = elf.Contents(*symbols_section);
-  const std::vector<std::byte> strings = elf.Contents(*strings_section);
-  for (size_t at = 0; at + sizeof(Elf64_Sym) <= symbols.size(); at += sizeof(Elf64_Sym)) {
-    Elf64_Sym symbol{};
-    std::memcpy(&symbol, symbols.data() + at, sizeof(symbol));
-    if (symbol.st_shndx == SHN_UNDEF || ELF64_ST_TYPE(symbol.st_info) != STT_OBJECT) {
-      continue;
-    }
-    const std::string_view name = TextAt(strings, symbol.st_name);
+  ForEachSymbol(elf, table, names, STT_OBJECT, [&](const Elf64_Sym& symbol, std::string_view name) {
     if (name == "_PyRuntime") {
       found.runtime = symbol.st_value;
     } else if (name == "PyCode_Type") {
@@ -50,7 +30,8 @@ void ReadSymbols(const ElfFile& elf, std::string_view table, std::string_view na
     } else if (name == "Py_Version") {
       found.version = symbol.st_value;
     }
-  }
+    return true;
+  });
 }
 
 std::string VersionText(PythonVersion version) {

@@ -7,6 +7,7 @@
 #include <elf.h>
 #include <fmt/format.h>
 
+#include "collector/stack/elf_symbols.h"
 #include "collector/tls/return_scan.h"
 
 namespace pinfo {
@@ -43,28 +44,14 @@ using Symbols = std::map<std::string_view, Symbol>;
 
 void ReadSymbols(const ElfFile& elf, std::string_view table, std::string_view names,
                  Symbols& found) {
-  const ElfSection* symbols_section = elf.FindSection(table);
-  const ElfSection* strings_section = elf.FindSection(names);
-  if (symbols_section == nullptr || strings_section == nullptr) {
-    return;
-  }
-  const std::vector<std::byte> symbols = elf.Contents(*symbols_section);
-  const std::vector<std::byte> strings = elf.Contents(*strings_section);
-  for (size_t at = 0; at + sizeof(Elf64_Sym) <= symbols.size(); at += sizeof(Elf64_Sym)) {
-    Elf64_Sym symbol{};
-    std::memcpy(&symbol, symbols.data() + at, sizeof(symbol));
-    if (symbol.st_shndx == SHN_UNDEF || ELF64_ST_TYPE(symbol.st_info) != STT_FUNC ||
-        symbol.st_name >= strings.size()) {
-      continue;
-    }
-    const auto* text = reinterpret_cast<const char*>(strings.data()) + symbol.st_name;
-    const std::string_view name(text, strnlen(text, strings.size() - symbol.st_name));
+  ForEachSymbol(elf, table, names, STT_FUNC, [&](const Elf64_Sym& symbol, std::string_view name) {
     const auto* wanted = std::find_if(std::begin(kWanted), std::end(kWanted),
                                       [&](const Wanted& each) { return each.name == name; });
     if (wanted != std::end(kWanted)) {
       found.try_emplace(wanted->name, Symbol{symbol.st_value, symbol.st_size});
     }
-  }
+    return true;
+  });
 }
 
 // A jump out is harmless where it leads to another function that is probed: that one returns.

@@ -15,6 +15,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 
+#include "collector/base/wall_clock.h"
 #include "collector/config/load.h"
 #include "collector/metric/metric_collector.h"
 #include "collector/monitor/record.h"
@@ -24,12 +25,6 @@ namespace pinfo {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-int64_t WallNs() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(
-             std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
 
 double Seconds(Clock::duration time) { return std::chrono::duration<double>(time).count(); }
 
@@ -100,7 +95,7 @@ void MeasureStatsd(const std::string& database, int64_t rate, int per_datagram, 
   std::this_thread::sleep_for(std::chrono::milliseconds(300));
   const double own = ProcessSeconds() - own_begin - sender_cpu;
   auto store = OpenMetricStore(database);
-  if (!collector.Flush(**store, WallNs(), /*all=*/true)) {
+  if (!collector.Flush(**store, WallClockNs(), /*all=*/true)) {
     std::exit(1);
   }
   const auto reader = OpenMetricReader(database);
@@ -118,7 +113,7 @@ void MeasureStatsd(const std::string& database, int64_t rate, int per_datagram, 
 // Requests on 200 routes over the last minutes, and values of 100 metrics.
 void Fill(const std::string& database) {
   auto store = OpenSqliteStore(database);
-  const int64_t minute = WallNs() / (60 * kSecondNs);
+  const int64_t minute = WallClockNs() / (60 * kSecondNs);
   if (!(*store)->Begin()) {
     std::exit(1);
   }
@@ -172,10 +167,10 @@ void MeasureMonitors(const std::string& database) {
   std::vector<double> totals;
   for (int round = 0; round < 20; ++round) {
     const Clock::time_point begin = Clock::now();
-    const auto inputs = ReadMonitorInputs(database, WallNs(), times, results);
+    const auto inputs = ReadMonitorInputs(database, WallClockNs(), times, results);
     const std::vector<Finding> findings = EvaluateAll(configuration, *inputs);
     evaluations.push_back(Seconds(Clock::now() - begin) * 1e3);
-    if (!RecordFindings(configuration, findings, WallNs(), **store)) {
+    if (!RecordFindings(configuration, findings, WallClockNs(), **store)) {
       std::exit(1);
     }
     totals.push_back(Seconds(Clock::now() - begin) * 1e3);
