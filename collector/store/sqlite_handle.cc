@@ -217,6 +217,22 @@ Status Database::Execute(const char* sql) {
   return {};
 }
 
+Status Database::Commit() {
+  Status status = InTransaction() ? Execute("COMMIT")
+                                  : Fail("the database has given the batch up; see the error before");
+  if (!status) {
+    Rollback();
+  }
+  return status;
+}
+
+void Database::Rollback() {
+  if (InTransaction()) {
+    // Whatever it reports, SQLite has left the transaction then.
+    static_cast<void>(Execute("ROLLBACK"));
+  }
+}
+
 Result<int64_t> Database::QueryInt(std::string_view sql) {
   Result<Statement> statement = Prepare(sql);
   if (!statement) {

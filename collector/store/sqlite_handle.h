@@ -129,6 +129,11 @@ class Database {
   Status Prepare(std::initializer_list<std::pair<Statement*, const char*>> statements);
   // Runs statements that give no rows, or whose rows nobody wants.
   Status Execute(const char* sql);
+  // A transaction that writes. SQLite may end it itself on an error such as a full disk: Commit then
+  // fails. A failed Commit leaves nothing of it, nor does Rollback, which may come at any time.
+  Status Begin() { return Execute("BEGIN IMMEDIATE"); }
+  Status Commit();
+  void Rollback();
   // The first column of the first row; 0 where there is none.
   Result<int64_t> QueryInt(std::string_view sql);
 

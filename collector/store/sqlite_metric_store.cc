@@ -71,22 +71,9 @@ class SqliteMetricStore : public MetricStore {
                               {&delete_buckets_, kDeleteBuckets}});
   }
 
-  Status Begin() override { return database_.Execute("BEGIN IMMEDIATE"); }
-  Status Commit() override {
-    Status status = database_.InTransaction()
-                        ? database_.Execute("COMMIT")
-                        : Fail("the database has given the batch up; see the error before");
-    if (!status) {
-      Rollback();
-    }
-    return status;
-  }
-  void Rollback() override {
-    if (database_.InTransaction()) {
-      // Whatever it reports, SQLite has left the transaction then.
-      static_cast<void>(database_.Execute("ROLLBACK"));
-    }
-  }
+  Status Begin() override { return database_.Begin(); }
+  Status Commit() override { return database_.Commit(); }
+  void Rollback() override { database_.Rollback(); }
 
   Status Declare(const std::vector<MetricRow>& rows) override {
     if (Status status = database_.Execute("UPDATE metric SET declared = 0 WHERE declared = 1");

@@ -54,22 +54,9 @@ class SqliteMonitorStore : public MonitorStore {
                               {&raise_, kRaise}});
   }
 
-  Status Begin() override { return database_.Execute("BEGIN IMMEDIATE"); }
-  Status Commit() override {
-    Status status = database_.InTransaction()
-                        ? database_.Execute("COMMIT")
-                        : Fail("the database has given the batch up; see the error before");
-    if (!status) {
-      Rollback();
-    }
-    return status;
-  }
-  void Rollback() override {
-    if (database_.InTransaction()) {
-      // Whatever it reports, SQLite has left the transaction then.
-      static_cast<void>(database_.Execute("ROLLBACK"));
-    }
-  }
+  Status Begin() override { return database_.Begin(); }
+  Status Commit() override { return database_.Commit(); }
+  void Rollback() override { database_.Rollback(); }
 
   Result<std::map<std::string, MonitorRow>> Monitors() override {
     std::map<std::string, MonitorRow> monitors;
