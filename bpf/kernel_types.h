@@ -111,6 +111,8 @@ struct task_struct {
   struct files_struct *files;
   struct signal_struct *signal;
   struct task_struct *real_parent;
+  struct task_struct *group_leader;
+  char comm[16];
   struct bpf_local_storage *bpf_storage; /* NULL: no program keeps state of this task */
   struct io_uring_task *io_uring; /* absent without CONFIG_IO_URING */
   struct thread_struct thread;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0 */
 /*
  * Processes that are chosen by what they do and start after pinfo: one that begins to listen on a
- * watched port, takes a watched name, or executes a program in a watched control group. It is
+ * watched port or any, takes a watched name, or executes a program in a watched control group. It is
  * followed from that moment on; user space learns of it by a TASK record without a parent's thread.
  */
 #ifndef PINFO_BPF_SELECT_H
@@ -29,6 +29,14 @@ struct {
   __type(key, struct task_name);
   __type(value, pinfo_u8);
 } watched_names SEC(".maps");
+
+/* Listeners of these names are not followed for listening on just any port. */
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, 1024);
+  __type(key, struct task_name);
+  __type(value, pinfo_u8);
+} excepted_names SEC(".maps");
 
 #define WATCHED_CGROUPS_MAX 16
 /* Directories of cgroup v2, from index 0 on. */
@@ -66,10 +74,19 @@ static __always_inline void adopt(struct task_struct *task, pinfo_u64 now) {
   bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
 }
 
+static __always_inline bool is_excepted(struct task_struct *task) {
+  struct task_name key = {};
+
+  BPF_CORE_READ_STR_INTO(&key.text, task, group_leader, comm);
+  return bpf_map_lookup_elem(&excepted_names, &key) != NULL;
+}
+
 /* The running process begins to listen. */
 static __always_inline void adopt_listener(pinfo_u32 port) {
-  if (bpf_map_lookup_elem(&watched_ports, &port))
-    adopt(bpf_get_current_task_btf(), bpf_ktime_get_ns());
+  struct task_struct *task = bpf_get_current_task_btf();
+
+  if (bpf_map_lookup_elem(&watched_ports, &port) || (knob_all_listeners && !is_excepted(task)))
+    adopt(task, bpf_ktime_get_ns());
 }
 
 /* exec and prctl(PR_SET_NAME) alike. A process has the name of its first thread. */

@@ -22,6 +22,7 @@ const volatile __u64 knob_sample_period_ns = 0; /* what one on-CPU sample stands
 const volatile bool knob_python = true;         /* false where the verifier refuses the walk */
 const volatile bool knob_kernel_stacks = false; /* the kernel's part of a stack, too */
 const volatile bool knob_tls = true;            /* plaintext of TLS connections */
+const volatile bool knob_all_listeners = false; /* who listens on any port is followed */
 const volatile __u64 knob_off_cpu_min_ns = 0;   /* stacks of waits at least this long; 0: none */
 
 /* Addresses that a connection's records repeat. */

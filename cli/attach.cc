@@ -46,6 +46,12 @@ BpfOptions ToBpfOptions(const AttachOptions& options, int64_t off_cpu_min_ns) {
   bpf.ring_bytes = options.ring_mb << 20;
   bpf.later.ports = options.selection.ports;
   bpf.later.names = options.selection.comms;
+  bpf.later.all_servers = options.selection.all_servers;
+  if (options.selection.all_servers) {
+    bpf.later.except = options.selection.except;
+    // A login's shell and all that is started from it are children of sshd.
+    bpf.later.except.insert(bpf.later.except.end(), {"sshd", "pinfo"});
+  }
   for (const std::string& group : options.selection.cgroups) {
     bpf.later.cgroups.push_back(NormalizeCgroup(group));
   }
@@ -63,6 +69,7 @@ Status FollowAll(BpfSource& source, const std::vector<Pid>& pids, const AttachOp
       return status;
     }
   }
+  source.FollowMatching();
   if (source.followed_count() == 0 && DescribeLater(options.selection).empty()) {
     return Fail("the process ended before pinfo was attached");
   }
@@ -72,11 +79,17 @@ Status FollowAll(BpfSource& source, const std::vector<Pid>& pids, const AttachOp
 // Locks of processes that started after pinfo, as long as they live.
 class LaterLocks {
  public:
-  explicit LaterLocks(bool with_children) : with_children_(with_children) {}
+  // first: those that were chosen at the start; their locks are held elsewhere.
+  LaterLocks(const std::vector<Pid>& first, bool with_children)
+      : first_(first), with_children_(with_children) {}
 
   Status Lock(Pid pid) {
     std::erase_if(held_, [](const auto& each) { return !ReadStartTicks(each.first); });
-    Result<std::vector<AttachLock>> locks = LockProcesses({pid}, with_children_);
+    std::vector<Pid> ours = first_;
+    for (const auto& [each, locks] : held_) {
+      ours.push_back(each);
+    }
+    Result<std::vector<AttachLock>> locks = LockProcesses({pid}, with_children_, ours);
     if (!locks) {
       return tl::unexpected(locks.error());
     }
@@ -85,6 +98,7 @@ class LaterLocks {
   }
 
  private:
+  std::vector<Pid> first_;
   std::vector<std::pair<Pid, std::vector<AttachLock>>> held_;
   bool with_children_;
 };
@@ -96,6 +110,19 @@ void ShowNotes(const BpfSource& source, std::set<std::string>& shown) {
       Tell("pinfo: {}\n", note);
     }
   }
+}
+
+// "4711 4712", "all servers", "no process yet".
+std::string DescribeChosen(const std::vector<Pid>& pids, size_t followed,
+                           const ProcessSelection& selection) {
+  std::vector<std::string> parts;
+  for (const Pid pid : pids) {
+    parts.push_back(std::to_string(pid.value));
+  }
+  if (selection.all_servers && followed > 0) {
+    parts.emplace_back("all servers");
+  }
+  return parts.empty() ? "no process yet" : fmt::format("{}", fmt::join(parts, " "));
 }
 
 Status Attach(const AttachOptions& options, const GlobalOptions& global) {
@@ -118,7 +145,7 @@ Status Attach(const AttachOptions& options, const GlobalOptions& global) {
     return tl::unexpected(off_cpu_min_ns.error());
   }
   BpfOptions bpf = ToBpfOptions(options, *off_cpu_min_ns);
-  LaterLocks later_locks(!options.no_children);
+  LaterLocks later_locks(*pids, !options.no_children);
   bpf.may_follow = [&later_locks](Pid pid) { return later_locks.Lock(pid); };
   Result<std::unique_ptr<BpfSource>> source = BpfSource::Open(bpf);
   if (!source) {
@@ -132,14 +159,10 @@ Status Attach(const AttachOptions& options, const GlobalOptions& global) {
   }
   std::set<std::string> notes_shown;
   ShowNotes(**source, notes_shown);
-  std::vector<uint32_t> numbers;
-  for (const Pid pid : *pids) {
-    numbers.push_back(pid.value);
-  }
   const std::string later = DescribeLater(options.selection);
   // Users and scripts wait for this line.
   Tell("attached to {} ({}, {}, stacks at {} Hz); database {}\n",
-       numbers.empty() ? "no process yet" : fmt::format("{}", fmt::join(numbers, " ")),
+       DescribeChosen(*pids, (*source)->followed_count(), options.selection),
        Count(static_cast<int64_t>((*source)->followed_count()), "process", "processes"),
        (*source)->mode(), options.hz, global.database);
   if (!later.empty()) {
@@ -182,7 +205,8 @@ void RegisterAttach(CLI::App& app, const GlobalOptions& global) {
   AddCaptureOptions(*command, options->capture, /*with_record=*/true);
   command->callback([options, &global] {
     if (NothingSelected(options->selection)) {
-      ReportUsageError("nothing to attach to: give process ids, --comm, --port or --cgroup");
+      ReportUsageError(
+          "nothing to attach to: give process ids, --comm, --port, --cgroup or --all-servers");
       return;
     }
     if (Status status = Attach(*options, global); !status) {

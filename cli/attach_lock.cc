@@ -58,8 +58,9 @@ Status CheckFree(Pid pid, Scope scope, const std::string& what) {
 
 class Locker {
  public:
-  Locker(const std::vector<Pid>& pids, bool with_children)
-      : pids_(pids), with_children_(with_children) {}
+  // ours: what needs no check, as this pinfo holds it or will.
+  Locker(std::vector<Pid> ours, bool with_children)
+      : ours_(std::move(ours)), with_children_(with_children) {}
 
   Status Lock(Pid pid) {
     if (Status status = Take(pid, Scope::kProcess); !status) {
@@ -77,7 +78,7 @@ class Locker {
 
  private:
   [[nodiscard]] bool IsOurs(Pid pid) const {
-    return std::find(pids_.begin(), pids_.end(), pid) != pids_.end();
+    return std::find(ours_.begin(), ours_.end(), pid) != ours_.end();
   }
 
   Status Take(Pid pid, Scope scope) {
@@ -126,15 +127,18 @@ class Locker {
     return {};
   }
 
-  const std::vector<Pid>& pids_;
+  std::vector<Pid> ours_;
   bool with_children_;
   std::vector<AttachLock> locks_;
 };
 
 }  // namespace
 
-Result<std::vector<AttachLock>> LockProcesses(const std::vector<Pid>& pids, bool with_children) {
-  Locker locker(pids, with_children);
+Result<std::vector<AttachLock>> LockProcesses(const std::vector<Pid>& pids, bool with_children,
+                                              const std::vector<Pid>& ours) {
+  std::vector<Pid> all_ours = pids;
+  all_ours.insert(all_ours.end(), ours.begin(), ours.end());
+  Locker locker(std::move(all_ours), with_children);
   for (const Pid pid : pids) {
     if (Status status = locker.Lock(pid); !status) {
       return tl::unexpected(status.error());

@@ -20,7 +20,8 @@ class AttachLock {
 };
 
 // Fails where another pinfo is attached to one of the processes already, to an ancestor with its
-// children, or, with_children, to a descendant.
-Result<std::vector<AttachLock>> LockProcesses(const std::vector<Pid>& pids, bool with_children);
+// children, or, with_children, to a descendant. `ours`: processes that this one holds already.
+Result<std::vector<AttachLock>> LockProcesses(const std::vector<Pid>& pids, bool with_children,
+                                              const std::vector<Pid>& ours = {});
 
 }  // namespace pinfo::cli

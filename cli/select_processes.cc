@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "collector/process/cgroup.h"
+#include "collector/process/listeners.h"
 #include "collector/process/proc_reader.h"
 
 namespace pinfo::cli {
@@ -48,7 +49,7 @@ Status CheckPid(Pid pid) {
 
 bool NothingSelected(const ProcessSelection& selection) {
   return selection.pids.empty() && selection.comms.empty() && selection.ports.empty() &&
-         selection.cgroups.empty();
+         selection.cgroups.empty() && !selection.all_servers;
 }
 
 void AddSelectionOptions(CLI::App& command, ProcessSelection& selection) {
@@ -68,6 +69,14 @@ void AddSelectionOptions(CLI::App& command, ProcessSelection& selection) {
       .add_option("--cgroup", selection.cgroups,
                   "Processes in this control group, also those that enter it later")
       ->allow_extra_args(false);
+  CLI::Option* all_servers =
+      command.add_flag("--all-servers", selection.all_servers,
+                       "Processes that listen on any TCP port, now or later, but sshd and pinfo");
+  command
+      .add_option("--except", selection.except,
+                  "--all-servers leaves processes of this name out, too")
+      ->needs(all_servers)
+      ->allow_extra_args(false);
 }
 
 Result<std::vector<Pid>> SelectProcesses(const ProcessSelection& selection) {
@@ -82,8 +91,14 @@ Result<std::vector<Pid>> SelectProcesses(const ProcessSelection& selection) {
   for (const std::string& comm : selection.comms) {
     AddMatching(chosen, pids, [&](Pid pid) { return ReadComm(pid) == comm; });
   }
-  for (const uint16_t port : selection.ports) {
-    AddMatching(chosen, ProcessesListeningOn(port), [](Pid) { return true; });
+  if (!selection.ports.empty()) {
+    const FoundListeners found = FindListeners(pids, [&selection](uint16_t port) {
+      return std::find(selection.ports.begin(), selection.ports.end(), port) !=
+             selection.ports.end();
+    });
+    // Without the right to look at descriptors: rather too many than none.
+    AddMatching(chosen, found.listening, [](Pid) { return true; });
+    AddMatching(chosen, found.unreadable, [](Pid) { return true; });
   }
   for (const std::string& group : selection.cgroups) {
     AddMatching(chosen, pids,
@@ -102,6 +117,9 @@ std::string DescribeLater(const ProcessSelection& selection) {
   }
   for (const std::string& group : selection.cgroups) {
     parts.push_back(fmt::format("are in the control group {}", group));
+  }
+  if (selection.all_servers) {
+    parts.emplace_back("listen on any TCP port");
   }
   return parts.empty() ? "" : fmt::format("processes that {}", fmt::join(parts, " or "));
 }

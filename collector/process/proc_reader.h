@@ -56,14 +56,4 @@ std::vector<Pid> AllPids();
 std::string ReadComm(Pid pid);
 std::string ReadExe(Pid pid);  // as the process sees it; empty where it may not be read
 
-// TCP ports on which the process listens, from its descriptors and its network namespace. Where its
-// descriptors may not be looked at, all ports on which anybody listens there: a connection's local
-// port is one of them only at the end that accepted it.
-std::vector<uint16_t> ListenPorts(Pid pid);
-// Where it listens: "127.0.0.1:8000", "[::]:80", "unix:/run/app.sock" (an abstract one with @),
-// sorted, each once. Empty where its descriptors may not be looked at.
-std::vector<std::string> ListenAddresses(Pid pid);
-// Processes that hold a socket listening on the TCP port, in any network namespace.
-std::vector<Pid> ProcessesListeningOn(uint16_t port);
-
 }  // namespace pinfo

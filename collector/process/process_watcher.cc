@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "collector/process/listeners.h"
 #include "collector/process/system_reader.h"
 
 namespace pinfo {

@@ -131,6 +131,7 @@ LoadAttempt TryLoad(const BpfOptions& options, bool socket_strategy, const Featu
   skeleton->rodata->knob_python = features.python;
   skeleton->rodata->knob_kernel_stacks = options.kernel_stacks;
   skeleton->rodata->knob_tls = features.tls;
+  skeleton->rodata->knob_all_listeners = options.later.all_servers;
   skeleton->rodata->knob_off_cpu_min_ns =
       features.off_cpu ? static_cast<uint64_t>(options.off_cpu_min_ns) : 0;
   skeleton->rodata->knob_sample_period_ns =
@@ -167,8 +168,8 @@ LoadAttempt TryLoad(const BpfOptions& options, bool socket_strategy, const Featu
     attempt.error = fmt::format("{} ({})", strerror(-error), LastLogLines(log));
     return attempt;
   }
-  for (const bpf_map* free_slots : {skeleton->maps.free_blocked_slots,
-                              skeleton->maps.free_deep_blocked_slots}) {
+  for (const bpf_map* free_slots :
+       {skeleton->maps.free_blocked_slots, skeleton->maps.free_deep_blocked_slots}) {
     for (uint32_t slot = 0; slot < bpf_map__max_entries(free_slots); ++slot) {
       bpf_map_update_elem(bpf_map__fd(free_slots), nullptr, &slot, BPF_ANY);
     }

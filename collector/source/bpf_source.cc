@@ -8,12 +8,11 @@
 #include <unordered_set>
 
 #include <bpf/bpf.h>
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "collector/process/cgroup.h"
+#include "collector/process/listeners.h"
 #include "collector/process/process_watcher.h"
 #include "collector/python/python_watcher.h"
 #include "collector/source/bpf_skeleton.h"
@@ -24,8 +23,6 @@ namespace pinfo {
 namespace {
 
 constexpr int64_t kReconcileNs = 1'000'000'000;
-// How often chosen control groups are looked through for processes that were moved into them.
-constexpr int64_t kCgroupsNs = 200'000'000;
 // PROC_PID_INIT_INO, include/linux/proc_ns.h: the inode of the initial pid namespace.
 constexpr ino_t kInitialPidNamespace = 0xEFFFFFFC;
 
@@ -43,12 +40,20 @@ struct RingDeleter {
   void operator()(ring_buffer* ring) const { ring_buffer__free(ring); }
 };
 
+// bpf_map__fd of a map that was not created is an error code.
+LaterProcesses::Maps MapsOfSelection(const pinfo_bpf& skeleton) {
+  return {.ports = bpf_map__fd(skeleton.maps.watched_ports),
+          .names = bpf_map__fd(skeleton.maps.watched_names),
+          .excepted = bpf_map__fd(skeleton.maps.excepted_names),
+          .cgroups = bpf_map__fd(skeleton.maps.watched_cgroups)};
+}
+
 class BpfSourceImpl final : public BpfSource, private RecordSink {
  public:
   BpfSourceImpl(LoadedSkeleton loaded, const BpfOptions& options)
       : loaded_(std::move(loaded)),
         python_([this](Pid pid, const pinfo_python_layout* layout) { SetPython(pid, layout); }),
-        later_(options.later),
+        later_(options.later, MapsOfSelection(*loaded_.skeleton)),
         may_follow_(options.may_follow),
         follow_children_(options.follow_children) {
     if (loaded_.tls) {
@@ -64,8 +69,11 @@ class BpfSourceImpl final : public BpfSource, private RecordSink {
 
   Status OpenRings();
   void OpenMappingEvents();
-  Status WatchForLater();
+  Status BeginLater() { return later_.Begin(); }
   Status Follow(Pid pid) override;
+  void FollowMatching() override {
+    later_.Tick(MonotonicNs(), [this](Pid pid) { Adopt(pid); });
+  }
   Status AddListenPort(uint16_t port) override;
   std::vector<std::string> notes() const override;
   size_t followed_count() const override { return followed_.size(); }
@@ -86,7 +94,6 @@ class BpfSourceImpl final : public BpfSource, private RecordSink {
   Status FollowTree(Pid pid);
   void Adopt(Pid pid);
   void Unfollow(Pid pid);
-  void WatchCgroups(int64_t now_ns);
   void SetPython(Pid pid, const pinfo_python_layout* layout);
   void EmitLosses(RecordSink& sink);
   void ReconcileEnded(int64_t now_ns);
@@ -103,10 +110,8 @@ class BpfSourceImpl final : public BpfSource, private RecordSink {
   RecordSink* sink_ = nullptr;  // during Drain
   size_t drained_ = 0;
   int64_t next_reconcile_ns_ = 0;
-  LaterSelection later_;
+  LaterProcesses later_;
   std::function<Status(Pid)> may_follow_;
-  std::vector<size_t> cgroups_unseen_;  // indexes into later_.cgroups that the kernel lacks yet
-  int64_t next_cgroups_ns_ = 0;
   bool follow_children_;
   bool stopped_ = false;
 };
@@ -245,54 +250,6 @@ void BpfSourceImpl::Unfollow(Pid pid) {
   followed_.erase(pid);
 }
 
-Status BpfSourceImpl::WatchForLater() {
-  const uint8_t one = 1;
-  for (const uint16_t port : later_.ports) {
-    const uint32_t key = port;
-    if (bpf_map_update_elem(bpf_map__fd(loaded_.skeleton->maps.watched_ports), &key, &one,
-                            BPF_ANY) != 0) {
-      return FailErrno(fmt::format("watching port {}", port));
-    }
-  }
-  for (const std::string& name : later_.names) {
-    std::array<char, 16> key{};  // struct task_name of bpf/select.h; the kernel cuts names too
-    name.copy(key.data(), key.size() - 1);
-    if (bpf_map_update_elem(bpf_map__fd(loaded_.skeleton->maps.watched_names), key.data(), &one,
-                            BPF_ANY) != 0) {
-      return FailErrno("watching the name " + name);
-    }
-  }
-  for (size_t i = 0; i < later_.cgroups.size(); ++i) {
-    cgroups_unseen_.push_back(i);
-  }
-  WatchCgroups(MonotonicNs());
-  return {};
-}
-
-// Tells the kernel of groups that exist by now, and follows what was moved into any of them.
-void BpfSourceImpl::WatchCgroups(int64_t now_ns) {
-  if (later_.cgroups.empty() || now_ns < next_cgroups_ns_) {
-    return;
-  }
-  next_cgroups_ns_ = now_ns + kCgroupsNs;
-  std::erase_if(cgroups_unseen_, [this](size_t i) {
-    const std::string directory = CgroupV2Directory(later_.cgroups[i]);
-    const UniqueFd fd(
-        directory.empty() ? -1 : open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    const auto key = static_cast<uint32_t>(i);
-    const int value = fd.get();
-    return fd && bpf_map_update_elem(bpf_map__fd(loaded_.skeleton->maps.watched_cgroups), &key,
-                                     &value, BPF_ANY) == 0;
-  });
-  for (const std::string& group : later_.cgroups) {
-    for (const Pid pid : CgroupProcesses(group)) {
-      if (!followed_.contains(pid) && pid.value != 1 && !IsKernelThread(pid)) {
-        Adopt(pid);
-      }
-    }
-  }
-}
-
 Status BpfSourceImpl::FollowTree(Pid pid) {
   // pinfo may be a descendant of its target; and a zombie's end has been reported already.
   if (pid.value == static_cast<uint32_t>(getpid()) || IsZombie(pid) ||
@@ -408,7 +365,7 @@ Result<size_t> BpfSourceImpl::Drain(RecordSink& sink) {
     const int64_t now_ns = MonotonicNs();
     watcher_.Tick(now_ns, *this);
     ReconcileEnded(now_ns);
-    WatchCgroups(now_ns);
+    later_.Tick(now_ns, [this](Pid pid) { Adopt(pid); });
     python_.Tick();
     if (tls_) {
       tls_->Tick(now_ns);
@@ -442,7 +399,7 @@ Result<std::unique_ptr<BpfSource>> BpfSource::Open(const BpfOptions& options) {
     return tl::unexpected(loaded.error());
   }
   auto source = std::make_unique<BpfSourceImpl>(std::move(*loaded), options);
-  for (const auto step : {&BpfSourceImpl::OpenRings, &BpfSourceImpl::WatchForLater}) {
+  for (const auto step : {&BpfSourceImpl::OpenRings, &BpfSourceImpl::BeginLater}) {
     if (Status status = ((*source).*step)(); !status) {
       return tl::unexpected(status.error());
     }

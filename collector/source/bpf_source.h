@@ -14,19 +14,11 @@
 #include "bpf/wire.h"
 #include "collector/base/ids.h"
 #include "collector/base/result.h"
+#include "collector/source/later_processes.h"
 #include "collector/source/probe_choice.h"
 #include "collector/source/source.h"
 
 namespace pinfo {
-
-// Processes that are followed from the moment they match, whenever they start.
-struct LaterSelection {
-  std::vector<uint16_t> ports;       // begins to listen on one of these
-  std::vector<std::string> names;    // takes one of these names (comm), by exec or itself
-  std::vector<std::string> cgroups;  // executes a program in one of these, or is moved into it:
-                                     // normalized paths (collector/process/cgroup.h)
-  [[nodiscard]] bool empty() const { return ports.empty() && names.empty() && cgroups.empty(); }
-};
 
 struct BpfOptions {
   ProbeStrategy probes = ProbeStrategy::kAuto;
@@ -54,6 +46,8 @@ class BpfSource : public Source {
   // on. Fails where there is no such process or it is a kernel thread. A process that is followed
   // already is no error.
   virtual Status Follow(Pid pid) = 0;
+  // Follows what matches `later` already, as is done for the rest while records are drained.
+  virtual void FollowMatching() = 0;
   // Connections on this local port are a followed process's even where no listener was found.
   virtual Status AddListenPort(uint16_t port) = 0;
 

@@ -6,22 +6,15 @@
 #include <memory>
 #include <string>
 
-#include <arpa/inet.h>
 #include <gmock/gmock.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
-#include "collector/base/unique_fd.h"
 #include "collector/process/proc_reader.h"
 
 namespace pinfo {
 namespace {
 
-using testing::AllOf;
-using testing::Contains;
 using testing::HasSubstr;
-using testing::Not;
 using testing::StartsWith;
 
 std::string OutputOf(const std::string& command) {
@@ -82,42 +75,6 @@ TEST(RuntimeVersionTest, AProcessIsToldByItsProgramAndItsLibraries) {
   EXPECT_THAT(glibc, StartsWith("glibc 2."));
   EXPECT_EQ(runtimes.Describe(self, "/usr/bin/python3.11", libraries),
             RuntimeOf("/usr/bin/python3.11") + ", " + glibc);
-}
-
-TEST(ListenAddressesTest, OfTcpAndUnixSockets) {
-  const UniqueFd v4(socket(AF_INET, SOCK_STREAM, 0));
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  ASSERT_EQ(bind(v4.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
-  ASSERT_EQ(listen(v4.get(), 1), 0);
-  socklen_t length = sizeof(address);
-  ASSERT_EQ(getsockname(v4.get(), reinterpret_cast<sockaddr*>(&address), &length), 0);
-
-  const UniqueFd v6(socket(AF_INET6, SOCK_STREAM, 0));
-  sockaddr_in6 address6{};
-  address6.sin6_family = AF_INET6;
-  address6.sin6_addr = in6addr_loopback;
-  ASSERT_EQ(bind(v6.get(), reinterpret_cast<sockaddr*>(&address6), sizeof(address6)), 0);
-  ASSERT_EQ(listen(v6.get(), 1), 0);
-  length = sizeof(address6);
-  ASSERT_EQ(getsockname(v6.get(), reinterpret_cast<sockaddr*>(&address6), &length), 0);
-
-  const UniqueFd local(socket(AF_UNIX, SOCK_STREAM, 0));
-  const std::string name = "pinfo-test-" + std::to_string(getpid());
-  sockaddr_un path{};
-  path.sun_family = AF_UNIX;
-  name.copy(path.sun_path + 1, sizeof(path.sun_path) - 2);  // abstract
-  ASSERT_EQ(bind(local.get(), reinterpret_cast<sockaddr*>(&path),
-                 static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + name.size())),
-            0);
-  ASSERT_EQ(listen(local.get(), 1), 0);
-
-  const auto addresses = ListenAddresses(Pid{static_cast<uint32_t>(getpid())});
-  EXPECT_THAT(addresses, AllOf(Contains("127.0.0.1:" + std::to_string(ntohs(address.sin_port))),
-                               Contains("[::1]:" + std::to_string(ntohs(address6.sin6_port))),
-                               Contains("unix:@" + name), Not(Contains(HasSubstr("?")))));
-  EXPECT_THAT(ListenPorts(Pid{static_cast<uint32_t>(getpid())}), Contains(ntohs(address.sin_port)));
 }
 
 }  // namespace

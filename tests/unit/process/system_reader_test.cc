@@ -32,8 +32,8 @@ TEST(SystemReaderTest, UnderstandsTheKernelsTexts) {
   EXPECT_EQ(system.load15_milli, 12000U);
   EXPECT_EQ(system.uptime_ns, 100'250'000'000U);
   const uint64_t tick_ns = 1'000'000'000 / static_cast<uint64_t>(sysconf(_SC_CLK_TCK));
-  EXPECT_EQ(system.cpu_idle_ns, 1020 * tick_ns);        // idle and waiting for the disk
-  EXPECT_EQ(system.cpu_busy_ns, 161 * tick_ns);         // guests are in user time already
+  EXPECT_EQ(system.cpu_idle_ns, 1020 * tick_ns);  // idle and waiting for the disk
+  EXPECT_EQ(system.cpu_busy_ns, 161 * tick_ns);   // guests are in user time already
   EXPECT_EQ(system.cpus, 2U);
   EXPECT_EQ(system.has_pressure, 1U);
   EXPECT_EQ(system.cpu_pressure_bp, 153U);
@@ -42,8 +42,8 @@ TEST(SystemReaderTest, UnderstandsTheKernelsTexts) {
 }
 
 TEST(SystemReaderTest, TextsOfAnotherKindGiveZeroes) {
-  for (const char* text : {"", "\n", "cpu", "cpu ", "some avg10=", "some avg10=-3", "MemTotal:",
-                           "MemTotal: 99999999999999999999999 kB", "x y z"}) {
+  for (const char* text : {"", "\n", "cpu", "cpu ", "some avg10=", "some avg10=-3",
+                           "MemTotal:", "MemTotal: 99999999999999999999999 kB", "x y z"}) {
     const pinfo_system system = ParseSystem({.meminfo = text,
                                              .loadavg = text,
                                              .uptime = text,
