@@ -2,20 +2,23 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <cstdlib>
-#include <map>
+#include <iterator>
 #include <optional>
-#include <sstream>
+#include <set>
 
-#include <arpa/inet.h>
-#include <sys/stat.h>
+#include <unistd.h>
 
-#include "collector/base/read_all.h"
 #include "collector/process/proc_files.h"
+#include "collector/process/proc_record.h"
 
 namespace pinfo {
 namespace {
+
+constexpr int64_t kKeepNs = 500'000'000;
+constexpr int64_t kReadingShare = 100;
+// Namespaces come and go with containers; nobody tells when one has gone.
+constexpr size_t kSpacesMax = 256;
 
 // Inodes of the sockets that the process holds, sorted; nullopt where its descriptors may not be
 // looked at.
@@ -41,129 +44,87 @@ std::optional<std::vector<uint64_t>> SocketInodes(Pid pid) {
   return inodes;
 }
 
-// Calls visit(address in hexadecimal, port, inode) for each socket of /proc/PID/net/tcp or tcp6
-// that listens. The format: Documentation/networking/proc_net_tcp.rst.
+// Calls visit(pid, inodes or nullopt, listeners of its namespace) for each process that may have
+// one.
 template <typename Visit>
-void ForEachTcpListener(Pid pid, const char* table, Visit visit) {
-  std::istringstream in(ReadAll(ProcPath(pid, table)));
-  std::string line;
-  std::getline(in, line);  // the heading
-  while (std::getline(in, line)) {
-    char address[33] = {};
-    unsigned port = 0;
-    unsigned state = 0;
-    uint64_t inode = 0;
-    constexpr unsigned kListen = 0x0A;
-    if (sscanf(line.c_str(), " %*d: %32[0-9A-F]:%x %*[0-9A-F]:%*x %x %*s %*s %*s %*d %*d %lu",
-               address, &port, &state, &inode) == 4 &&
-        state == kListen) {
-      visit(std::string_view(address), port, inode);
+void ForEachHolder(std::span<const Pid> pids, Visit visit) {
+  std::map<uint64_t, std::vector<ListeningSocket>> spaces;
+  for (const Pid pid : pids) {
+    const std::optional<std::vector<uint64_t>> inodes = SocketInodes(pid);
+    const uint64_t space = inodes && inodes->empty() ? 0 : NetworkNamespaceOf(pid);
+    if (space == 0) {
+      continue;
     }
+    const auto [it, is_new] = spaces.try_emplace(space);
+    if (is_new) {
+      it->second = TcpListeners(pid);
+    }
+    visit(pid, inodes, it->second);
   }
 }
 
-// Of hexadecimal words, each in the machine's byte order; a text in brackets for IPv6.
-std::string AddressText(std::string_view hexadecimal) {
-  uint32_t words[4] = {};
-  const size_t count = std::min<size_t>(hexadecimal.size() / 8, std::size(words));
-  for (size_t i = 0; i < count; ++i) {
-    const std::string_view word = hexadecimal.substr(8 * i, 8);
-    std::from_chars(word.data(), word.data() + word.size(), words[i], 16);
-  }
-  char text[INET6_ADDRSTRLEN] = {};
-  if (inet_ntop(count == 1 ? AF_INET : AF_INET6, words, text, sizeof(text)) == nullptr) {
-    return "?";
-  }
-  return count == 1 ? std::string(text) : "[" + std::string(text) + "]";
+bool Holds(const std::vector<uint64_t>& inodes, const ListeningSocket& socket) {
+  return std::binary_search(inodes.begin(), inodes.end(), socket.inode);
 }
 
 }  // namespace
 
-std::vector<uint16_t> ListenPorts(Pid pid) {
-  const std::optional<std::vector<uint64_t>> inodes = SocketInodes(pid);
-  std::vector<uint16_t> ports;
-  for (const char* table : {"net/tcp", "net/tcp6"}) {
-    ForEachTcpListener(pid, table, [&](std::string_view, unsigned port, uint64_t inode) {
-      if (!inodes || std::binary_search(inodes->begin(), inodes->end(), inode)) {
-        ports.push_back(static_cast<uint16_t>(port));
+std::vector<uint16_t> ListenPorts(std::span<const Pid> pids) {
+  std::set<uint16_t> ports;
+  ForEachHolder(pids, [&](Pid, const auto& inodes, const std::vector<ListeningSocket>& sockets) {
+    for (const ListeningSocket& socket : sockets) {
+      if (!inodes || Holds(*inodes, socket)) {
+        ports.insert(socket.port);
       }
-    });
-  }
-  return ports;
-}
-
-std::vector<std::string> ListenAddresses(Pid pid) {
-  const std::optional<std::vector<uint64_t>> inodes = SocketInodes(pid);
-  std::vector<std::string> addresses;
-  if (!inodes || inodes->empty()) {
-    return addresses;
-  }
-  const auto held = [&](uint64_t inode) {
-    return std::binary_search(inodes->begin(), inodes->end(), inode);
-  };
-  for (const char* table : {"net/tcp", "net/tcp6"}) {
-    ForEachTcpListener(pid, table, [&](std::string_view address, unsigned port, uint64_t inode) {
-      if (held(inode)) {
-        addresses.push_back(AddressText(address) + ":" + std::to_string(port));
-      }
-    });
-  }
-  std::istringstream in(ReadAll(ProcPath(pid, "net/unix")));
-  std::string line;
-  std::getline(in, line);  // the heading
-  while (std::getline(in, line)) {
-    unsigned flags = 0;
-    unsigned type = 0;
-    uint64_t inode = 0;
-    int path_at = 0;
-    // Num RefCount Protocol Flags Type St Inode Path; __SO_ACCEPTCON is what listen(2) sets.
-    constexpr unsigned kAcceptsConnections = 0x10000;
-    if (sscanf(line.c_str(), "%*x: %*x %*x %x %x %*x %lu %n", &flags, &type, &inode, &path_at) ==
-            3 &&
-        (flags & kAcceptsConnections) != 0 && path_at > 0 && held(inode)) {
-      addresses.push_back("unix:" + line.substr(static_cast<size_t>(path_at)));
     }
-  }
-  std::sort(addresses.begin(), addresses.end());
-  addresses.erase(std::unique(addresses.begin(), addresses.end()), addresses.end());
-  return addresses;
+  });
+  return {ports.begin(), ports.end()};
 }
 
 FoundListeners FindListeners(std::span<const Pid> among,
                              const std::function<bool(uint16_t port)>& wanted) {
-  // The table of a network namespace can be long (it holds every connection) and is the same for
-  // all its processes: read once, and only for a process that may have a listener.
-  std::map<uint64_t, std::vector<uint64_t>> listeners;  // by namespace: inodes of wanted sockets
   FoundListeners found;
-  for (const Pid pid : among) {
-    const std::optional<std::vector<uint64_t>> inodes = SocketInodes(pid);
-    struct stat space {};
-    if ((inodes && inodes->empty()) || stat(ProcPath(pid, "ns/net").c_str(), &space) != 0) {
-      continue;
-    }
-    const auto [of_space, is_new] = listeners.try_emplace(space.st_ino);
-    if (is_new) {
-      for (const char* table : {"net/tcp", "net/tcp6"}) {
-        ForEachTcpListener(pid, table, [&](std::string_view, unsigned port, uint64_t inode) {
-          if (wanted(static_cast<uint16_t>(port))) {
-            of_space->second.push_back(inode);
-          }
-        });
-      }
-    }
-    if (of_space->second.empty()) {
-      continue;
-    }
-    const auto is_its_own = [&inodes](uint64_t inode) {
-      return std::binary_search(inodes->begin(), inodes->end(), inode);
-    };
-    if (!inodes) {
-      found.unreadable.push_back(pid);
-    } else if (std::any_of(of_space->second.begin(), of_space->second.end(), is_its_own)) {
-      found.listening.push_back(pid);
+  ForEachHolder(
+      among, [&](Pid pid, const auto& inodes, const std::vector<ListeningSocket>& sockets) {
+        const bool listens =
+            std::any_of(sockets.begin(), sockets.end(), [&](const ListeningSocket& socket) {
+              return wanted(socket.port) && (!inodes || Holds(*inodes, socket));
+            });
+        if (listens) {
+          (inodes ? found.listening : found.unreadable).push_back(pid);
+        }
+      });
+  return found;
+}
+
+ListenAddresses::Answer ListenAddresses::Of(Pid pid, int64_t now_ns) {
+  Answer answer;
+  const std::optional<std::vector<uint64_t>> inodes = SocketInodes(pid);
+  if (!inodes || inodes->empty()) {
+    return answer;
+  }
+  const uint64_t number = NetworkNamespaceOf(pid);
+  if (spaces_.size() >= kSpacesMax && !spaces_.contains(number)) {
+    spaces_.clear();
+  }
+  Space& space = spaces_[number];
+  if (now_ns >= space.good_until_ns) {
+    const int64_t begin_ns = MonotonicNs();
+    space.sockets = TcpListeners(pid);
+    std::ranges::move(UnixListeners(pid), std::back_inserter(space.sockets));
+    const int64_t end_ns = MonotonicNs();
+    space.good_until_ns = now_ns + std::max(kKeepNs, kReadingShare * (end_ns - begin_ns));
+  }
+  for (const ListeningSocket& socket : space.sockets) {
+    if (Holds(*inodes, socket)) {
+      answer.addresses.push_back(socket.address);
     }
   }
-  return found;
+  std::ranges::sort(answer.addresses);
+  answer.addresses.erase(std::unique(answer.addresses.begin(), answer.addresses.end()),
+                         answer.addresses.end());
+  answer.may_be_early = answer.addresses.empty();
+  return answer;
 }
 
 }  // namespace pinfo

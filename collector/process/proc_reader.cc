@@ -1,10 +1,10 @@
 #include "collector/process/proc_reader.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cstdlib>
 #include <cstring>
-#include <iterator>
 #include <sstream>
 #include <string_view>
 
@@ -19,21 +19,36 @@
 namespace pinfo {
 namespace {
 
-// The fields of /proc/PID/stat after the command, which may hold spaces and brackets itself:
-// fields[0] is the state, field 3 of proc(5).
-std::vector<std::string> StatFields(Pid pid) {
-  const std::string text = ReadAll(ProcPath(pid, "stat"));
-  const size_t end = text.rfind(')');
-  if (end == std::string::npos) {
-    return {};
-  }
-  std::istringstream in(text.substr(end + 1));
-  return {std::istream_iterator<std::string>(in), std::istream_iterator<std::string>()};
-}
+// /proc/PID/stat; number(n) is field n of proc(5), from 4 on.
+struct ProcStat {
+  char state = 0;
+  std::array<uint64_t, 21> numbers{};  // from field 4 on
 
-uint64_t FieldNumber(const std::vector<std::string>& fields, size_t number_in_proc5) {
-  const size_t index = number_in_proc5 - 3;
-  return index < fields.size() ? strtoull(fields[index].c_str(), nullptr, 10) : 0;
+  [[nodiscard]] uint64_t number(size_t n) const { return numbers[n - 4]; }
+  // Ended, and not yet waited for.
+  [[nodiscard]] bool is_dead() const { return state == 'Z' || state == 'X'; }
+};
+
+// nullopt where there is no such process.
+std::optional<ProcStat> ReadStat(Pid pid) {
+  const std::string text = ReadAll(ProcPath(pid, "stat"));
+  // After the command, which may hold spaces and brackets itself.
+  const size_t end = text.rfind(')');
+  if (end == std::string::npos || end + 2 >= text.size()) {
+    return std::nullopt;
+  }
+  ProcStat stat;
+  stat.state = text[end + 2];
+  const char* at = text.c_str() + end + 3;
+  for (uint64_t& number : stat.numbers) {
+    char* after = nullptr;
+    number = strtoull(at, &after, 10);
+    if (after == at) {
+      return std::nullopt;
+    }
+    at = after;
+  }
+  return stat;
 }
 
 std::optional<uint32_t> ParseNumber(std::string_view text) {
@@ -75,19 +90,28 @@ void AddMapping(const pinfo_header& header, const std::string& line, ExecutableM
   maps.ranges.emplace_back(start, end);
 }
 
+uint32_t CountDescriptors(Pid pid) {
+  const std::string fds = ProcPath(pid, "fd");
+  struct stat directory {};
+  // Since Linux 6.2 their number is the directory's size.
+  if (::stat(fds.c_str(), &directory) == 0 && directory.st_size > 0) {
+    return static_cast<uint32_t>(directory.st_size);
+  }
+  uint32_t count = 0;
+  ForEachEntry(fds, [&count](std::string_view) { ++count; });
+  return count;
+}
+
 }  // namespace
 
 std::optional<uint64_t> ReadStartTicks(Pid pid) {
-  const std::vector<std::string> fields = StatFields(pid);
-  if (fields.size() < 20) {
-    return std::nullopt;
-  }
-  return FieldNumber(fields, 22);
+  const auto stat = ReadStat(pid);
+  return stat ? std::optional(stat->number(22)) : std::nullopt;
 }
 
 std::optional<RecordBytes> ReadProcessRecord(Pid pid, const ProcessFacts& facts) {
-  const std::vector<std::string> fields = StatFields(pid);
-  if (fields.size() < 20) {
+  const auto stat = ReadStat(pid);
+  if (!stat) {
     return std::nullopt;
   }
   std::string arguments = ReadAll(ProcPath(pid, "cmdline"));
@@ -103,20 +127,32 @@ std::optional<RecordBytes> ReadProcessRecord(Pid pid, const ProcessFacts& facts)
     text += '\0';
   }
   struct stat owner {};
-  stat(ProcPath(pid, "").c_str(), &owner);
+  ::stat(ProcPath(pid, "").c_str(), &owner);
   pinfo_process record{};
   record.header = HeaderOf(pid, PINFO_RECORD_PROCESS);
-  record.start_ticks = FieldNumber(fields, 22);
-  record.parent_pid = static_cast<pinfo_u32>(FieldNumber(fields, 4));
+  record.start_ticks = stat->number(22);
+  record.parent_pid = static_cast<pinfo_u32>(stat->number(4));
   record.uid = owner.st_uid;
   record.text_bytes = static_cast<pinfo_u32>(text.size());
   return MakeRecord(record, text);
 }
 
-std::optional<RecordBytes> ReadStatusRecord(Pid pid) {
-  const std::vector<std::string> fields = StatFields(pid);
+std::optional<StatusFigures> ReadStatusFigures(Pid pid) {
+  const auto stat = ReadStat(pid);
+  if (!stat || stat->state == 'Z') {
+    return std::nullopt;
+  }
+  return StatusFigures{.user_ticks = stat->number(14),
+                       .system_ticks = stat->number(15),
+                       .minor_faults = stat->number(10),
+                       .threads = stat->number(20),
+                       .virtual_bytes = stat->number(23),
+                       .resident_pages = stat->number(24)};
+}
+
+std::optional<RecordBytes> ReadStatusRecord(Pid pid, const StatusFigures& figures) {
   const std::string status = ReadAll(ProcPath(pid, "status"));
-  if (fields.size() < 20 || status.empty() || fields[0] == "Z") {
+  if (status.empty()) {
     return std::nullopt;
   }
   const std::string io = ReadAll(ProcPath(pid, "io"));
@@ -125,14 +161,22 @@ std::optional<RecordBytes> ReadStatusRecord(Pid pid) {
   record.rss_bytes = NamedNumber(status, "VmRSS") * 1024;
   record.peak_rss_bytes = NamedNumber(status, "VmHWM") * 1024;
   record.virtual_bytes = NamedNumber(status, "VmSize") * 1024;
-  record.user_cpu_ns = TicksToNs(FieldNumber(fields, 14));
-  record.system_cpu_ns = TicksToNs(FieldNumber(fields, 15));
+  record.user_cpu_ns = TicksToNs(figures.user_ticks);
+  record.system_cpu_ns = TicksToNs(figures.system_ticks);
   record.read_bytes = NamedNumber(io, "read_bytes");
   record.written_bytes = NamedNumber(io, "write_bytes");
-  record.threads = static_cast<pinfo_u32>(FieldNumber(fields, 20));
-  pinfo_u32 descriptors = 0;
-  ForEachEntry(ProcPath(pid, "fd"), [&](std::string_view) { ++descriptors; });
-  record.open_fds = descriptors;
+  record.threads = static_cast<pinfo_u32>(figures.threads);
+  record.open_fds = CountDescriptors(pid);
+  return MakeRecord(record, {});
+}
+
+std::optional<RecordBytes> RepeatStatusRecord(const RecordBytes& last) {
+  pinfo_status record{};
+  if (last.size() * sizeof(uint64_t) < sizeof(record)) {
+    return std::nullopt;
+  }
+  std::memcpy(&record, last.data(), sizeof(record));
+  record.header = HeaderOf(Pid{record.header.pid}, PINFO_RECORD_STATUS);
   return MakeRecord(record, {});
 }
 
@@ -141,15 +185,15 @@ uint64_t ReadPssBytes(Pid pid) {
 }
 
 std::optional<RecordBytes> ReadFinalStatusRecord(Pid pid, const RecordBytes& last) {
-  const std::vector<std::string> fields = StatFields(pid);
-  if (fields.size() < 20 || last.size() * sizeof(uint64_t) < sizeof(pinfo_status)) {
+  const auto stat = ReadStat(pid);
+  auto repeated = RepeatStatusRecord(last);
+  if (!stat || !repeated) {
     return std::nullopt;
   }
   pinfo_status record{};
-  std::memcpy(&record, last.data(), sizeof(record));
-  record.header = HeaderOf(pid, PINFO_RECORD_STATUS);
-  record.user_cpu_ns = TicksToNs(FieldNumber(fields, 14));
-  record.system_cpu_ns = TicksToNs(FieldNumber(fields, 15));
+  std::memcpy(&record, repeated->data(), sizeof(record));
+  record.user_cpu_ns = TicksToNs(stat->number(14));
+  record.system_cpu_ns = TicksToNs(stat->number(15));
   return MakeRecord(record, {});
 }
 
@@ -181,17 +225,26 @@ bool MapsAreReadable(Pid pid) {
   return fd && read(fd.get(), &byte, 1) >= 0;
 }
 
-Pid ParentOf(Pid pid) { return Pid{static_cast<uint32_t>(FieldNumber(StatFields(pid), 4))}; }
+Pid ParentOf(Pid pid) {
+  const auto stat = ReadStat(pid);
+  return Pid{stat ? static_cast<uint32_t>(stat->number(4)) : 0};
+}
 
 bool IsKernelThread(Pid pid) {
   // PF_KTHREAD, include/linux/sched.h; field 9 of /proc/PID/stat.
   constexpr uint64_t kKernelThreadFlag = 0x00200000;
-  return (FieldNumber(StatFields(pid), 9) & kKernelThreadFlag) != 0;
+  const auto stat = ReadStat(pid);
+  return stat && (stat->number(9) & kKernelThreadFlag) != 0;
 }
 
 bool IsZombie(Pid pid) {
-  const std::vector<std::string> fields = StatFields(pid);
-  return !fields.empty() && (fields[0] == "Z" || fields[0] == "X") && FieldNumber(fields, 20) <= 1;
+  const auto stat = ReadStat(pid);
+  return stat && stat->is_dead() && stat->number(20) <= 1;
+}
+
+bool HasEnded(Pid pid) {
+  const auto stat = ReadStat(pid);
+  return !stat || (stat->is_dead() && stat->number(20) <= 1);
 }
 
 std::vector<Pid> ChildrenOf(Pid pid) {

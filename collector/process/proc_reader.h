@@ -24,8 +24,23 @@ struct ProcessFacts {
 
 // PINFO_RECORD_PROCESS; nullopt where there is no such process.
 std::optional<RecordBytes> ReadProcessRecord(Pid pid, const ProcessFacts& facts = {});
-// PINFO_RECORD_STATUS, without pss_bytes; nullopt where there is no such process any more.
-std::optional<RecordBytes> ReadStatusRecord(Pid pid);
+// Figures of /proc/PID/stat that stay as they are while a process does nothing.
+struct StatusFigures {
+  uint64_t user_ticks = 0;
+  uint64_t system_ticks = 0;
+  uint64_t minor_faults = 0;
+  uint64_t threads = 0;
+  uint64_t virtual_bytes = 0;
+  uint64_t resident_pages = 0;
+  friend bool operator==(const StatusFigures&, const StatusFigures&) = default;
+};
+// nullopt where there is no such process any more.
+std::optional<StatusFigures> ReadStatusFigures(Pid pid);
+// PINFO_RECORD_STATUS of a process with these figures, without pss_bytes; nullopt where there is no
+// such process any more. Three further files of /proc.
+std::optional<RecordBytes> ReadStatusRecord(Pid pid, const StatusFigures& figures);
+// The same as an earlier one, now.
+std::optional<RecordBytes> RepeatStatusRecord(const RecordBytes& last);
 // Bytes of memory with shared pages counted by their share (Pss of /proc/PID/smaps_rollup); 0 where
 // it may not be read. The kernel walks the page tables for it, under the lock that mmap(2) takes:
 // about 1 ms for 100 MB, in which the target's own mmap waits. REQUIRES a caller that asks rarely.
@@ -50,6 +65,8 @@ bool MapsAreReadable(Pid pid);
 bool IsKernelThread(Pid pid);
 // Ended, and not yet waited for by its parent. A leader that has ended before its threads is none.
 bool IsZombie(Pid pid);
+// There is no such process, or it is a zombie.
+bool HasEnded(Pid pid);
 Pid ParentOf(Pid pid);                 // Pid{0} where there is none
 std::vector<Pid> ChildrenOf(Pid pid);  // direct children, of every thread
 std::vector<Pid> AllPids();

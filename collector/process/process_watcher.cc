@@ -3,23 +3,31 @@
 #include <algorithm>
 #include <cstring>
 
-#include "collector/process/listeners.h"
 #include "collector/process/system_reader.h"
 
 namespace pinfo {
 namespace {
 
-// A new image maps its libraries within milliseconds; later changes are rare.
+// A new image maps its libraries within milliseconds; later changes are rare. Where there are many
+// processes, each is read more rarely.
 constexpr int64_t kFirstMapsIntervalNs = 20'000'000;
 constexpr int64_t kLastMapsIntervalNs = 5'000'000'000;
+constexpr int64_t kMapsIntervalPerProcessNs = 30'000'000;
 // An address outside the known mappings asks for them again, at most this often a process.
 constexpr int64_t kWantedMapsIntervalNs = 100'000'000;
 
 // The machine's load is an average over a minute, its memory changes slowly.
 constexpr int64_t kSystemIntervalNs = 5'000'000'000;
 
+// Status is read this often, but of no more than 200 processes a second.
+constexpr int64_t kStatusIntervalNs = 1'000'000'000;
+constexpr int64_t kStatusIntervalPerProcessNs = 5'000'000;
+// A process that seems to do nothing may have opened a file all the same.
+constexpr int64_t kFullStatusIntervalNs = 30'000'000'000;
+
 // A server listens soon after its start, and seldom changes where.
 constexpr int64_t kFirstFactsNs = 500'000'000;
+constexpr int64_t kEarlyFactsNs = 5'000'000'000;
 constexpr int64_t kFactsIntervalNs = 60'000'000'000;
 // Reading what memory is truly used holds the lock that the target's mmap takes, for a time that
 // grows with its memory: seldom, and not at all where it could be felt.
@@ -74,8 +82,12 @@ void ProcessWatcher::ReadMaps(Pid pid, Watched& watched, int64_t now_ns, RecordS
     watched.maps = std::move(maps);
   }
   watched.maps_wanted = false;
+  watched.ran_since_maps = false;
   watched.next_maps_ns = now_ns + watched.maps_interval_ns;
-  watched.maps_interval_ns = std::min(2 * watched.maps_interval_ns, kLastMapsIntervalNs);
+  watched.maps_interval_ns =
+      std::min(2 * watched.maps_interval_ns,
+               std::max(kLastMapsIntervalNs,
+                        static_cast<int64_t>(watched_.size()) * kMapsIntervalPerProcessNs));
 }
 
 void ProcessWatcher::End(Pid pid, RecordSink& sink) {
@@ -132,7 +144,7 @@ void ProcessWatcher::OnRecord(const RecordView& record, RecordSink& sink) {
   }
 }
 
-void ProcessWatcher::ReadFacts(Pid pid, Watched& watched, RecordSink& sink) {
+void ProcessWatcher::ReadFacts(Pid pid, Watched& watched, int64_t now_ns, RecordSink& sink) {
   std::vector<std::string> libraries;
   for (const RecordBytes& bytes : watched.maps.records) {
     pinfo_mapping mapping{};
@@ -142,9 +154,12 @@ void ProcessWatcher::ReadFacts(Pid pid, Watched& watched, RecordSink& sink) {
   }
   ProcessFacts facts;
   facts.runtime = runtimes_.Describe(pid, ReadExe(pid), libraries);
-  for (const std::string& address : ListenAddresses(pid)) {
+  const ListenAddresses::Answer listens = listen_addresses_.Of(pid, now_ns);
+  for (const std::string& address : listens.addresses) {
     facts.listen += (facts.listen.empty() ? "" : " ") + address;
   }
+  watched.next_facts_ns = now_ns + (listens.may_be_early ? kEarlyFactsNs : kFactsIntervalNs);
+  watched.ran_since_facts = listens.may_be_early;
   if (facts == watched.facts) {
     return;
   }
@@ -155,17 +170,31 @@ void ProcessWatcher::ReadFacts(Pid pid, Watched& watched, RecordSink& sink) {
 }
 
 void ProcessWatcher::ReadStatus(Pid pid, Watched& watched, int64_t now_ns, RecordSink& sink) {
-  auto record = ReadStatusRecord(pid);
+  const auto figures = ReadStatusFigures(pid);
+  if (!figures) {
+    return;
+  }
+  const bool is_idle = *figures == watched.figures && now_ns < watched.next_full_status_ns;
+  const bool ran = figures->user_ticks != watched.figures.user_ticks ||
+                   figures->system_ticks != watched.figures.system_ticks;
+  watched.ran_since_maps |= ran;
+  watched.ran_since_facts |= ran;
+  auto record = is_idle ? RepeatStatusRecord(watched.last_status) : ReadStatusRecord(pid, *figures);
   if (!record) {
     return;
   }
+  if (!is_idle) {
+    watched.figures = *figures;
+    watched.next_full_status_ns = now_ns + kFullStatusIntervalNs;
+  }
   pinfo_status status{};
   std::memcpy(&status, record->data(), sizeof(status));
-  if (now_ns >= watched.next_pss_ns) {
+  status.pss_bytes = 0;
+  if (now_ns >= watched.next_pss_ns && (!is_idle || watched.next_pss_ns == 0)) {
     status.pss_bytes = status.rss_bytes <= kPssRssMax ? ReadPssBytes(pid) : 0;
     watched.next_pss_ns = now_ns + kPssIntervalNs;
-    std::memcpy(record->data(), &status, sizeof(status));
   }
+  std::memcpy(record->data(), &status, sizeof(status));
   Emit(*record, sink);
   watched.last_status = std::move(*record);
 }
@@ -200,22 +229,28 @@ void ProcessWatcher::OnMappingsLost() {
   }
 }
 
+int64_t ProcessWatcher::status_interval_ns() const {
+  return std::max(kStatusIntervalNs,
+                  static_cast<int64_t>(watched_.size()) * kStatusIntervalPerProcessNs);
+}
+
 void ProcessWatcher::Tick(int64_t now_ns, RecordSink& sink) {
   if (now_ns >= next_system_ns_) {
     Emit(ReadSystemRecord(), sink);
     next_system_ns_ = now_ns + kSystemIntervalNs;
   }
   for (auto& [pid, watched] : watched_) {
-    if (now_ns >= watched.next_maps_ns) {
+    const bool may_map = watched.maps_wanted || watched.ran_since_maps ||
+                         watched.maps_interval_ns < kLastMapsIntervalNs;
+    if (now_ns >= watched.next_maps_ns && may_map) {
       ReadMaps(pid, watched, now_ns, sink);
     }
-    if (now_ns >= watched.next_facts_ns) {
-      ReadFacts(pid, watched, sink);
-      watched.next_facts_ns = now_ns + kFactsIntervalNs;
+    if (now_ns >= watched.next_facts_ns && watched.ran_since_facts) {
+      ReadFacts(pid, watched, now_ns, sink);
     }
     if (now_ns >= watched.next_status_ns) {
       ReadStatus(pid, watched, now_ns, sink);
-      watched.next_status_ns = now_ns + status_interval_ns_;
+      watched.next_status_ns = now_ns + status_interval_ns();
     }
   }
 }

@@ -2,8 +2,10 @@
 // mapped, what they use; and how the machine is. Emits records into the same sink as the source
 // that owns it.
 //
-// One thread. Cost: a handful of small /proc files per process and status interval; maps are read
-// again after an exec, when a sample falls outside the known mappings, and every status interval.
+// One thread. Cost: one small /proc file per process and status interval, four where the process has
+// done something since; maps are read again after an exec, when a sample falls outside the known
+// mappings, and every 5 s while the process runs. The status interval is 1 s. Both intervals are
+// longer where there are more than 200 processes: 1,000 of them take about 2% of one CPU.
 #pragma once
 
 #include <cstdint>
@@ -12,6 +14,7 @@
 #include <unordered_map>
 
 #include "collector/base/ids.h"
+#include "collector/process/listeners.h"
 #include "collector/process/proc_reader.h"
 #include "collector/process/runtime_version.h"
 #include "collector/source/record.h"
@@ -21,9 +24,6 @@ namespace pinfo {
 
 class ProcessWatcher {
  public:
-  explicit ProcessWatcher(int64_t status_interval_ns = 1'000'000'000)
-      : status_interval_ns_(status_interval_ns) {}
-
   // Emits PROCESS, MAPPING and STATUS records of a process that is followed from now on.
   void Follow(Pid pid, RecordSink& sink);
   // The same for a process that tells of itself in its own records: no PROCESS record.
@@ -49,6 +49,11 @@ class ProcessWatcher {
     int64_t next_facts_ns = 0;
     int64_t next_pss_ns = 0;
     bool maps_wanted = false;
+    // It has used CPU time since its mappings, and its facts, were read.
+    bool ran_since_maps = true;
+    bool ran_since_facts = true;
+    StatusFigures figures;
+    int64_t next_full_status_ns = 0;
     RecordBytes last_status;
     ProcessFacts facts;
   };
@@ -56,13 +61,14 @@ class ProcessWatcher {
   void Begin(Pid pid, int64_t now_ns, RecordSink& sink);
   void ReadMaps(Pid pid, Watched& watched, int64_t now_ns, RecordSink& sink);
   static void WantMaps(Watched& watched);
-  void ReadFacts(Pid pid, Watched& watched, RecordSink& sink);
+  void ReadFacts(Pid pid, Watched& watched, int64_t now_ns, RecordSink& sink);
   static void ReadStatus(Pid pid, Watched& watched, int64_t now_ns, RecordSink& sink);
+  [[nodiscard]] int64_t status_interval_ns() const;
 
-  int64_t status_interval_ns_;
   int64_t next_system_ns_ = 0;
   std::unordered_map<Pid, Watched> watched_;
   RuntimeVersions runtimes_;
+  ListenAddresses listen_addresses_;
 };
 
 }  // namespace pinfo

@@ -23,6 +23,7 @@ namespace pinfo {
 namespace {
 
 constexpr int64_t kReconcileNs = 1'000'000'000;
+constexpr int64_t kReconcilePerProcessNs = 5'000'000;
 // PROC_PID_INIT_INO, include/linux/proc_ns.h: the inode of the initial pid namespace.
 constexpr ino_t kInitialPidNamespace = 0xEFFFFFFC;
 
@@ -91,7 +92,8 @@ class BpfSourceImpl final : public BpfSource, private RecordSink {
   void OnRecord(std::span<const std::byte> bytes) override;
   void OnKernelRecord(std::span<const std::byte> bytes);
   void Forward(std::span<const std::byte> bytes);  // to the drain's sink
-  Status FollowTree(Pid pid);
+  Status FollowWithChildren(Pid pid);
+  Status MarkTree(Pid pid, std::vector<Pid>& marked);
   void Adopt(Pid pid);
   void Unfollow(Pid pid);
   void SetPython(Pid pid, const pinfo_python_layout* layout);
@@ -226,7 +228,7 @@ Status BpfSourceImpl::Follow(Pid pid) {
     return Fail(fmt::format("process {} ({}) is a kernel thread: it has no user code to profile",
                             pid.value, ReadComm(pid)));
   }
-  return FollowTree(pid);
+  return FollowWithChildren(pid);
 }
 
 // The kernel's side has begun to follow it: it has come to match what was chosen.
@@ -236,7 +238,7 @@ void BpfSourceImpl::Adopt(Pid pid) {
   }
   Status status = may_follow_ ? may_follow_(pid) : Status();
   if (status) {
-    status = FollowTree(pid);
+    status = FollowWithChildren(pid);
   }
   if (!status) {
     Unfollow(pid);
@@ -250,7 +252,20 @@ void BpfSourceImpl::Unfollow(Pid pid) {
   followed_.erase(pid);
 }
 
-Status BpfSourceImpl::FollowTree(Pid pid) {
+Status BpfSourceImpl::FollowWithChildren(Pid pid) {
+  std::vector<Pid> marked;
+  Status status = MarkTree(pid, marked);
+  // What these begin to listen on from now on, the kernel's side notices.
+  for (const uint16_t port : ListenPorts(marked)) {
+    if (status) {
+      status = AddListenPort(port);
+    }
+  }
+  return status;
+}
+
+// Has the kernel's side follow it and its descendants.
+Status BpfSourceImpl::MarkTree(Pid pid, std::vector<Pid>& marked) {
   // pinfo may be a descendant of its target; and a zombie's end has been reported already.
   if (pid.value == static_cast<uint32_t>(getpid()) || IsZombie(pid) ||
       !followed_.insert(pid).second) {
@@ -268,6 +283,7 @@ Status BpfSourceImpl::FollowTree(Pid pid) {
     return {};
   }
   to_announce_.push_back(pid);
+  marked.push_back(pid);
   if (!MapsAreReadable(pid)) {
     loaded_.notes.push_back(fmt::format(
         "stacks of process {} will have no names: its memory map cannot be read, which takes "
@@ -278,18 +294,13 @@ Status BpfSourceImpl::FollowTree(Pid pid) {
   if (tls_) {
     tls_->Inspect(pid);
   }
-  for (const uint16_t port : ListenPorts(pid)) {
-    if (Status status = AddListenPort(port); !status) {
-      return status;
-    }
-  }
   if (!follow_children_) {
     return {};
   }
   // The parent is in the map by now, so a child born while this loop runs is seen by the kernel's
   // side; a child that ends meanwhile is no failure.
   for (const Pid child : ChildrenOf(pid)) {
-    if (Status status = FollowTree(child); !status) {
+    if (Status status = MarkTree(child, marked); !status) {
       return status;
     }
   }
@@ -327,10 +338,11 @@ void BpfSourceImpl::ReconcileEnded(int64_t now_ns) {
   if (now_ns < next_reconcile_ns_) {
     return;
   }
-  next_reconcile_ns_ = now_ns + kReconcileNs;
+  next_reconcile_ns_ = now_ns + std::max(kReconcileNs, static_cast<int64_t>(followed_.size()) *
+                                                           kReconcilePerProcessNs);
   for (auto it = followed_.begin(); it != followed_.end();) {
     const Pid pid = *it;
-    if (ReadStartTicks(pid) && !IsZombie(pid)) {
+    if (!HasEnded(pid)) {
       ++it;
       continue;
     }

@@ -7,6 +7,7 @@
 #include <arpa/inet.h>
 #include <gmock/gmock.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -19,9 +20,11 @@ namespace {
 using testing::AllOf;
 using testing::Contains;
 using testing::ElementsAre;
+using testing::Field;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
+using testing::SizeIs;
 
 struct Listener {
   UniqueFd socket;
@@ -63,11 +66,43 @@ TEST(ListenersTest, AddressesOfTcpAndUnixSockets) {
             0);
   ASSERT_EQ(listen(local.get(), 1), 0);
 
-  EXPECT_THAT(ListenAddresses(Self()),
+  ListenAddresses addresses;
+  EXPECT_THAT(addresses.Of(Self(), 0).addresses,
               AllOf(Contains("127.0.0.1:" + std::to_string(v4.port)),
                     Contains("[::1]:" + std::to_string(v6.port)), Contains("unix:@" + name),
                     Not(Contains(HasSubstr("?")))));
-  EXPECT_THAT(ListenPorts(Self()), AllOf(Contains(v4.port), Contains(v6.port)));
+  EXPECT_THAT(ListenPorts(std::array{Self()}), AllOf(Contains(v4.port), Contains(v6.port)));
+}
+
+TEST(ListenersTest, ATableIsUsedForAWhile) {
+  const Listener early = ListenOnLoopback(AF_INET);
+  ListenAddresses addresses;
+  EXPECT_THAT(addresses.Of(Self(), 0).addresses, SizeIs(1));
+  const Listener late = ListenOnLoopback(AF_INET);
+  EXPECT_THAT(addresses.Of(Self(), 1000).addresses, SizeIs(1));
+  const int64_t hour_ns = 3'600'000'000'000;
+  EXPECT_THAT(addresses.Of(Self(), hour_ns).addresses, SizeIs(2));
+}
+
+TEST(ListenersTest, SocketsOfWhichNoneListensMayBeEarly) {
+  ListenAddresses addresses;
+  EXPECT_FALSE(addresses.Of(Self(), 0).may_be_early);
+  const UniqueFd socket_of_a_client(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const ListenAddresses::Answer answer = addresses.Of(Self(), 0);
+  EXPECT_TRUE(answer.may_be_early);
+  EXPECT_THAT(answer.addresses, IsEmpty());
+}
+
+TEST(ListenersTest, TheTableHasPortsAndInodes) {
+  const Listener v4 = ListenOnLoopback(AF_INET);
+  const Listener v6 = ListenOnLoopback(AF_INET6);
+  const auto found = TcpListeners(Self());
+  for (const Listener* each : {&v4, &v6}) {
+    struct stat status {};
+    ASSERT_EQ(fstat(each->socket.get(), &status), 0);
+    EXPECT_THAT(found, Contains(AllOf(Field(&ListeningSocket::port, each->port),
+                                      Field(&ListeningSocket::inode, status.st_ino))));
+  }
 }
 
 TEST(ListenersTest, OnlyWhoHoldsTheSocketListens) {
