@@ -51,8 +51,12 @@ void ForEachHolder(std::span<const Pid> pids, Visit visit) {
   std::map<uint64_t, std::vector<ListeningSocket>> spaces;
   for (const Pid pid : pids) {
     const std::optional<std::vector<uint64_t>> inodes = SocketInodes(pid);
-    const uint64_t space = inodes && inodes->empty() ? 0 : NetworkNamespaceOf(pid);
-    if (space == 0) {
+    if (inodes && inodes->empty()) {
+      continue;
+    }
+    const uint64_t space = NetworkNamespaceOf(pid);
+    if (space == 0) {  // which takes CAP_SYS_PTRACE; the table itself does not
+      visit(pid, inodes, TcpListeners(pid));
       continue;
     }
     const auto [it, is_new] = spaces.try_emplace(space);
