@@ -33,6 +33,8 @@ struct pinfo_connection {
   struct pinfo_thread* exact_owner; /* of --exact: began the turn that is not answered yet */
   pinfo_u32 beginner_tid;           /* tells whether the beginner's slot is still its own */
   pinfo_u32 references;             /* descriptors */
+  pinfo_u32 call_opener;            /* thread that opened it, while its call phase is OPENED */
+  pinfo_u32 call_opened_at;         /* that thread's event_waits then */
   int in_use;
   pinfo_u8 described; /* the addresses below are filled in */
   pinfo_u8 transport;

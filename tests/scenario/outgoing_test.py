@@ -131,6 +131,23 @@ def connected_when_woken(context, redis_over, *words):
 
 
 @scenario()
+def connected_between_requests(context):
+    """A connection that is opened after an answer and written to first for the next request."""
+    redis = context.start(UnixRedis)
+    observed = context.observe(CallingServer, redis=redis.port)
+    client = traffic.connect(observed.server.port)
+    for i in range(4):
+        traffic.send(observed.server.port, "GET", f"/call?redis=2&reconnect=1&i={i}",
+                     connection=client)
+    client.close()
+    time.sleep(0.2)  # the thread's end
+    account = observed.server.account()
+    observed.finish()
+    found = {row["target"]: row["calls"] for row in context.requests()}
+    check_equal(found, {target: calls for target, (calls, _) in account.items()}, "calls")
+
+
+@scenario()
 def connected_when_woken_over_tcp(context):
     connected_when_woken(context, "tcp")
 

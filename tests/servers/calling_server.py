@@ -9,7 +9,8 @@ After each answer the thread PINGs once more, outside of every request. LOG gets
 its target, the calls made for it and the nanoseconds waited.
 
 After a request with &gate=1 the threads of new connections wait, before they connect to redis,
-until a request with &release=1 wakes one of them.
+until a request with &release=1 wakes one of them. After a request with &reconnect=1 its thread
+opens a new connection to redis instead of that last PING.
 """
 import http.client
 import http.server
@@ -31,12 +32,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
         super().setup()
         if Handler.gated:
             passes.acquire()
+        self.connect_redis()
+        self.upstream = http.client.HTTPConnection("127.0.0.1", int(UPSTREAM))
+
+    def connect_redis(self):
         if REDIS.startswith("/"):
             self.redis = socket.socket(socket.AF_UNIX)
             self.redis.connect(REDIS)
         else:
             self.redis = socket.create_connection(("127.0.0.1", int(REDIS)))
-        self.upstream = http.client.HTTPConnection("127.0.0.1", int(UPSTREAM))
 
     def finish(self):
         self.redis.close()
@@ -73,7 +77,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.wfile.write(body)
         with open(LOG, "a") as log:
             log.write(f"{self.path} {calls} {waited}\n")
-        self.ping()  # for nobody
+        if "reconnect" in query:
+            self.redis.close()
+            self.connect_redis()
+        else:
+            self.ping()  # for nobody
 
     def log_message(self, *unused):
         pass
