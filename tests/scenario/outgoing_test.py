@@ -181,14 +181,18 @@ class TwoUpstreams(running.Nginx):
 
 
 def proxied(context, keep, clients, all_known, *words):
-    """An event loop. Whatever pinfo names must be right; all_known: and nothing may be missing."""
+    """An event loop. Whatever pinfo names must be right; all_known: and nothing may be missing.
+    Once there is one request at a time again, nothing may be missing in any case."""
     upstreams = [context.start(running.ThreadedServer) for _ in range(2)]
     TwoUpstreams.upstreams = [upstream.port for upstream in upstreams]
     TwoUpstreams.keep = keep
     observed = context.observe(TwoUpstreams, *words)
     requests = [("GET", f"/{('first', 'second')[i % 2]}/sleep?ms={i % 7}&i={i}")
                 for i in range(240)]
+    alone = [("GET", f"/first/sleep?ms=1&alone={i}") for i in range(5)]
     traffic.parallel(observed.server.port, requests, clients)
+    traffic.parallel(observed.server.port, alone, 1)
+    requests += alone
     observed.finish()
     rows = context.requests()
     check_equal(len(rows), len(requests), "requests")
@@ -206,8 +210,10 @@ def proxied(context, keep, clients, all_known, *words):
     totals = context.totals()
     check_equal(totals["calls"], len(requests), "calls seen, of any request or none")
     check_equal(totals["calls_attributed"], known, "calls in requests")
-    check(known == len(requests) if all_known else known > 0,
-          f"{known} of {len(requests)} calls are of a known request")
+    if all_known:
+        check_equal(known, len(requests), "requests with their call")
+    check_equal([row["calls"] for row in rows if "alone" in row["target"]], [1] * len(alone),
+                "calls of requests that were alone")
 
 
 @scenario()
