@@ -6,9 +6,9 @@
  * Which one that is, is certain where a thread serves one request at a time. An event loop comes
  * back from each wait with something else to do, runs timers and hands free connections on to
  * whoever waits for one. So a call belongs to a request only while the thread handles that one's
- * turn (segment.h) and has no other request open. A connection that cannot be written to at once
- * keeps the request that it was opened for. In doubt a call belongs to none: it is counted, never
- * guessed. Where only a wake-up ties the thread to the turn, the record says so.
+ * turn (segment.h) and has no other request open. A connection that is written to only after a wait
+ * for events keeps the request that it was opened for. In doubt a call belongs to none: it is
+ * counted, never guessed. Where only a wake-up ties the thread to the turn, the record says so.
  *
  * Calls of one request to one connection, one after the other, are gathered in the thread's state
  * and cost one record (fifty queries of a page are one); another connection, bytes from or to the
@@ -105,15 +105,29 @@ static __always_inline pinfo_u8 unix_peer_path(struct sock *sk, pinfo_u8 *path) 
 
 /* The running thread opens the connection. */
 static __always_inline void outgoing_opened(struct connection *connection,
-                                            struct thread_state *thread) {
-  call_is_for(&connection->outgoing, thread);
-  connection->outgoing.phase = OUTGOING_OPENED;
+                                            struct thread_state *thread, pinfo_u64 now) {
+  struct outgoing *call = &connection->outgoing;
+
+  call_is_for(call, thread);
+  call->phase = OUTGOING_OPENED;
+  call->opener = (pinfo_u32)bpf_get_current_pid_tgid();
+  call->sent_ns = now;
+}
+
+/* Whether the running thread, which writes to the connection first, opened it in the same breath: then
+ * it knows better by now which turn it handles. Threads connect before they read their client's
+ * first bytes, and a wake-up (an interpreter's lock is enough) may have tied them to another's. */
+static __always_inline bool opened_just_now(const struct outgoing *call,
+                                            const struct thread_state *thread) {
+  return call->opener == (pinfo_u32)bpf_get_current_pid_tgid() && thread->events_ns <= call->sent_ns;
 }
 
 /* Bytes of a call's request were handed to the kernel. */
 static __always_inline void outgoing_sent(struct connection *connection,
                                           struct thread_state *thread, pinfo_u64 now) {
   struct outgoing *call = &connection->outgoing;
+  const bool keeps_request =
+      call->phase == OUTGOING_OPENED && call->request && !opened_just_now(call, thread);
 
   call->sent_ns = now;
   if (call->phase == OUTGOING_ASKED) {
@@ -123,7 +137,7 @@ static __always_inline void outgoing_sent(struct connection *connection,
       call->request = 0;
     return;
   }
-  if (call->phase != OUTGOING_OPENED || !call->request)
+  if (!keeps_request)
     call_is_for(call, thread);
   call->phase = OUTGOING_ASKED;
 }

@@ -102,6 +102,7 @@ int BPF_PROG(sock_send_length, struct sock *sk, int ret, int flags) {
 static __always_inline void on_connect(struct sock *sk) {
   struct thread_state *thread = current_thread();
   struct connection *connection;
+  pinfo_u64 now;
 
   if (!thread)
     return;
@@ -110,9 +111,10 @@ static __always_inline void on_connect(struct sock *sk) {
     count_loss(PINFO_LOSS_CONNECTION_MAP);
     return;
   }
-  connection_begin(connection, sk, bpf_ktime_get_ns(), true);
+  now = bpf_ktime_get_ns();
+  connection_begin(connection, sk, now, true);
   connection->role = ROLE_CLIENT; /* whatever port it happens to have */
-  outgoing_opened(connection, thread);
+  outgoing_opened(connection, thread, now);
 }
 
 SEC("tp_btf/inet_sock_set_state")

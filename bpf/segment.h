@@ -188,6 +188,8 @@ static __always_inline void segment_blocks(struct thread_state *thread, const st
   thread->blocked_sp = regs->sp;
   thread->blocked_before_ns = thread->spent.blocked_ns;
   thread->offer = 0;
+  if (thread->blocked_call == BLOCKED_EVENTS)
+    thread->events_ns = thread->since_ns;
   if (thread->blocked_call == BLOCKED_EVENTS || thread->blocked_call == BLOCKED_FUTEX)
     calls_flush(thread); /* another thread may answer */
   if (!thread->connection)

@@ -60,9 +60,9 @@ struct outgoing {
   pinfo_u8 phase;   /* enum outgoing_phase */
   pinfo_u8 adopted; /* only a wake-up ties its thread to the request */
   pinfo_u32 request_turn;
-  pinfo_u32 reserved;
+  pinfo_u32 opener;  /* thread that opened it, while it is OPENED */
   pinfo_u64 request; /* connection of the request it is made for; 0: none or not known */
-  pinfo_u64 sent_ns; /* the last byte sent */
+  pinfo_u64 sent_ns; /* the last byte sent; while it is OPENED, when that was */
 };
 
 enum connection_tls {
@@ -172,6 +172,7 @@ struct thread_state {
   pinfo_u8 reserved[2];
   pinfo_u32 open_turns; /* begun by it, not answered yet; may be too high, see outgoing.h */
   pinfo_u64 calls_on;   /* id of the connection whose calls are gathered; 0: none */
+  pinfo_u64 events_ns;  /* when it waited for events last */
   pinfo_u64 python_state; /* address of its PyThreadState when last seen; 0: none */
   struct tls_call tls;
   struct pending_response pending;

@@ -114,7 +114,7 @@ static __always_inline void on_transfer(struct connection *connection, struct th
                                         struct sock *sk, const struct byte_source *source,
                                         enum io_direction direction, pinfo_u64 now, long ret) {
   if (direction == IO_CONNECT) {
-    outgoing_opened(connection, thread);
+    outgoing_opened(connection, thread, now);
   } else if (direction == IO_RECEIVE) {
     if (ret > 0 && is_aside(source->regs, ARCH_SYSCALL(source->regs)))
       return;

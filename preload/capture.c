@@ -434,6 +434,7 @@ struct pinfo_wait_state pinfo_wait_begins(enum pinfo_wait kind) {
   if (kind == PINFO_WAIT_FOR_EVENTS && thread->exact != NULL) pinfo_exact_turned_away(thread);
   pinfo_emit_pending(thread);
   if (kind == PINFO_WAIT_FOR_EVENTS) {
+    thread->event_waits += 1;
     pinfo_calls_flush(thread); /* another thread may answer */
     put_turn_aside(thread);
   } else if (thread->answered) /* the wait is the turn's only if more of the answer follows */

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -80,8 +81,8 @@ struct pinfo_connection* pinfo_connection_without_fd(void) {
     connection = &chunk[number % PINFO_CONNECTIONS_A_CHUNK];
   }
   /* A thread that still sends on what was here before finds by the turn's tag that it is over. */
-  memset((char*)connection + sizeof(connection->turn), 0,
-         sizeof(*connection) - sizeof(connection->turn));
+  const size_t kept = offsetof(struct pinfo_connection, next_free);
+  memset((char*)connection + kept, 0, sizeof(*connection) - kept);
   pinfo_turn_reset(&connection->turn);
   connection->references = 1;
   connection->in_use = 1;
@@ -90,6 +91,7 @@ struct pinfo_connection* pinfo_connection_without_fd(void) {
 
 void pinfo_connection_release(struct pinfo_connection* connection) {
   if (__atomic_sub_fetch(&connection->references, 1, __ATOMIC_ACQ_REL) != 0) return;
+  __atomic_fetch_add(&connection->generation, 1, __ATOMIC_ACQ_REL);
   if (!connection->outgoing) pinfo_connection_ended(connection);
   connection->in_use = 0;
   push_free(connection);

@@ -2,8 +2,9 @@
 /*
  * Descriptor -> connection, server-side or opened by this process. Each descriptor is judged once,
  * the first time it is used after it was opened; from then on a look-up is two loads. Connections
- * are pooled, never unmapped: a thread that holds one while another closes it writes a wrong figure
- * at worst.
+ * are pooled, never unmapped: a thread that holds one while another closes it reads valid memory,
+ * and tells by the generation, or the turn's tag, that it is over. What it decides at the very
+ * moment of the close may still be a wrong figure.
  *
  * Server-side are: accepted sockets; and stream sockets that came from elsewhere (inherited, or
  * handed over in a message) whose local port is one that is listened on, or whose local unix
@@ -27,12 +28,18 @@ enum pinfo_call_phase {
 
 struct pinfo_connection {
   struct pinfo_shared_turn turn;
+  /* Of what is here: counted up when its last descriptor is closed. All below is zeroed for the
+   * next connection. */
+  pinfo_u32 generation; /* atomic */
+
   struct pinfo_connection* next_free;
   struct pinfo_thread* beginner;    /* of the turn under way, while it is not answered; atomic */
   struct pinfo_thread* responder;   /* who holds the pending response; may be out of date */
   struct pinfo_thread* exact_owner; /* of --exact: began the turn that is not answered yet */
   pinfo_u32 beginner_tid;           /* tells whether the beginner's slot is still its own */
   pinfo_u32 references;             /* descriptors */
+  pinfo_u32 call_opener;            /* thread that opened it, while its call phase is OPENED */
+  pinfo_u32 call_opened_at;         /* that thread's event_waits then */
   int in_use;
   pinfo_u8 described; /* the addresses below are filled in */
   pinfo_u8 transport;
@@ -45,11 +52,11 @@ struct pinfo_connection {
   pinfo_u8 peer_address[16];
   /* This process opened it: no turns, but calls. Set once, before the descriptor leads here. */
   pinfo_u8 outgoing;
-  pinfo_u8 call_phase;     /* enum pinfo_call_phase */
-  pinfo_u32 call_turn;     /* of call_request */
-  pinfo_u64 call_request;  /* connection of the request the call is made for; 0: none */
-  pinfo_u64 call_sent_ns;  /* the last byte sent */
-  pinfo_u64 call_id;       /* of this connection; not reused in the process */
+  pinfo_u8 call_phase;    /* enum pinfo_call_phase */
+  pinfo_u32 call_turn;    /* of call_request */
+  pinfo_u64 call_request; /* connection of the request the call is made for; 0: none */
+  pinfo_u64 call_sent_ns; /* the last byte sent */
+  pinfo_u64 call_id;      /* of this connection; not reused in the process */
 };
 
 /* Values of a descriptor's entry that are not connections. */
@@ -76,6 +83,10 @@ static inline struct pinfo_connection* pinfo_connection_of(int fd) {
   struct pinfo_connection* entry = pinfo_fd_entry(fd);
   if (entry == PINFO_FD_UNKNOWN) entry = pinfo_fd_judge(fd);
   return (unsigned long)entry > (unsigned long)PINFO_FD_LISTENING ? entry : NULL;
+}
+
+static inline pinfo_u32 pinfo_connection_generation(const struct pinfo_connection* connection) {
+  return __atomic_load_n(&connection->generation, __ATOMIC_ACQUIRE);
 }
 
 /* One that no descriptor leads to, to be released by whoever made it. NULL: no room. */

@@ -7,45 +7,56 @@
 #include "preload/capture.h"
 #include "preload/outgoing.h"
 #include "preload/real.h"
+#include "preload/tls.h"
 
-/* What a socket's failed or peeking call still tells. */
-static void note_failure(struct pinfo_connection* connection, ssize_t result) {
-  if (result < 0 && errno == ECONNRESET) connection->reset = 1;
+/* A call that may wait, and the connection whose bytes it waits for. */
+struct call {
+  struct pinfo_connection* connection; /* NULL: none of ours */
+  pinfo_u32 generation;                /* of the connection, before the call */
+  pinfo_u64 other_since;               /* of a call on a file or a back end (capture.h) */
+};
+
+/* Before a call that may wait for the connection's next bytes, or for a back end. */
+static void begins(struct call* call, int fd) {
+  call->connection = pinfo_connection_of(fd);
+  call->other_since = 0;
+  if (call->connection != NULL) call->generation = pinfo_connection_generation(call->connection);
+  if (call->connection == NULL || call->connection->outgoing)
+    call->other_since = pinfo_other_io_begins();
+  else if (pinfo_thread_current != NULL)
+    pinfo_emit_pending(pinfo_thread_current);
 }
 
-static void received(struct pinfo_connection* connection, int fd, const struct iovec* data,
-                     int count, ssize_t result, int flags) {
-  if (connection->outgoing) {
-    if (result > 0 && !(flags & (MSG_PEEK | MSG_ERRQUEUE | MSG_OOB)))
-      pinfo_outgoing_received(connection, fd);
-    return;
-  }
+/* Whether another thread has closed the connection during the call. The call goes on all the same,
+ * on a socket that nobody can answer on; the connection's place, and the descriptor's number, may
+ * be another one's by now. What an SSL object makes of these bytes is nobody's either. */
+static int closed_meanwhile(const struct call* call) {
+  if (pinfo_connection_generation(call->connection) == call->generation) return 0;
+  if (pinfo_thread_current != NULL) pinfo_tls_call_is_void(pinfo_thread_current);
+  return 1;
+}
+
+static void received(const struct call* call, int fd, const struct iovec* data, int count,
+                     ssize_t result, int flags) {
+  struct pinfo_connection* connection = call->connection;
+  if (connection == NULL || closed_meanwhile(call)) return;
   if (result <= 0) {
-    note_failure(connection, result);
+    if (!connection->outgoing && result < 0 && errno == ECONNRESET) connection->reset = 1;
     return;
   }
   if (flags & (MSG_PEEK | MSG_ERRQUEUE | MSG_OOB)) return;
-  pinfo_received(connection, fd, flags & MSG_TRUNC ? NULL : data, count, (pinfo_u64)result);
+  if (connection->outgoing)
+    pinfo_outgoing_received(connection, fd);
+  else
+    pinfo_received(connection, fd, flags & MSG_TRUNC ? NULL : data, count, (pinfo_u64)result);
 }
 
-/* Before a call that may wait for the connection's next bytes, or for a back end. */
-static struct pinfo_connection* about_to_receive(int fd, pinfo_u64* other_since) {
-  struct pinfo_connection* connection = pinfo_connection_of(fd);
-  if (connection == NULL || connection->outgoing) {
-    *other_since = pinfo_other_io_begins();
-    return connection;
-  }
-  *other_since = 0;
-  if (pinfo_thread_current != NULL) pinfo_emit_pending(pinfo_thread_current);
-  return connection;
-}
-
-#define PINFO_RECEIVE(fd, call, data, count, flags)                         \
-  pinfo_u64 other_since;                                                    \
-  struct pinfo_connection* connection = about_to_receive(fd, &other_since); \
-  const ssize_t result = (call);                                            \
-  pinfo_other_io_ended(other_since);                                        \
-  if (connection != NULL) received(connection, fd, data, count, result, flags); \
+#define PINFO_RECEIVE(fd, real, data, count, flags) \
+  struct call call;                                 \
+  begins(&call, fd);                                \
+  const ssize_t result = (real);                    \
+  pinfo_other_io_ended(call.other_since);           \
+  received(&call, fd, data, count, result, flags);  \
   return result
 
 PINFO_EXPORT ssize_t read(int fd, void* buffer, size_t size) {
@@ -112,31 +123,28 @@ static void note_passed_fds(const struct msghdr* message) {
 }
 
 PINFO_EXPORT ssize_t recvmsg(int fd, struct msghdr* message, int flags) {
-  pinfo_u64 other_since;
-  struct pinfo_connection* connection = about_to_receive(fd, &other_since);
+  struct call call;
+  begins(&call, fd);
   const ssize_t result = PINFO_FORWARD(recvmsg, SYS_recvmsg, fd, message, flags);
   if (result >= 0) note_passed_fds(message);
-  pinfo_other_io_ended(other_since);
-  if (connection == NULL) return result;
+  pinfo_other_io_ended(call.other_since);
   if (result > 0) /* else the message may be no readable memory */
-    received(connection, fd, message->msg_iov, (int)message->msg_iovlen, result, flags);
+    received(&call, fd, message->msg_iov, (int)message->msg_iovlen, result, flags);
   else
-    note_failure(connection, result);
+    received(&call, fd, NULL, 0, result, flags);
   return result;
 }
 
 PINFO_EXPORT int recvmmsg(int fd, struct mmsghdr* messages, unsigned count, int flags,
                           struct timespec* timeout) {
-  pinfo_u64 other_since;
-  struct pinfo_connection* connection = about_to_receive(fd, &other_since);
+  struct call call;
+  begins(&call, fd);
   const int result = PINFO_FORWARD(recvmmsg, SYS_recvmmsg, fd, messages, count, flags, timeout);
   for (int i = 0; i < result; ++i) {
     const struct msghdr* message = &messages[i].msg_hdr;
     note_passed_fds(message);
-    if (connection != NULL)
-      received(connection, fd, message->msg_iov, (int)message->msg_iovlen, messages[i].msg_len,
-               flags);
+    received(&call, fd, message->msg_iov, (int)message->msg_iovlen, messages[i].msg_len, flags);
   }
-  pinfo_other_io_ended(other_since);
+  pinfo_other_io_ended(call.other_since);
   return result;
 }

@@ -13,10 +13,13 @@ struct call {
   /* A server's connection. Settled before the call: when it returns, the connection may be closed
    * and its place another one's. */
   int served;
+  pinfo_u32 generation; /* of the connection, before the call */
 };
 
 static inline void begins(struct call* call, int fd) {
   call->send.connection = pinfo_connection_of(fd);
+  if (call->send.connection != NULL)
+    call->generation = pinfo_connection_generation(call->send.connection);
   call->served = call->send.connection != NULL && !call->send.connection->outgoing;
   if (call->served)
     pinfo_send_begins(&call->send, call->send.connection);
@@ -24,9 +27,15 @@ static inline void begins(struct call* call, int fd) {
     call->other_since = pinfo_other_io_begins();
 }
 
+/* Whether another thread has closed the connection during the call: its place may be another one's.
+ */
+static int closed_meanwhile(const struct call* call) {
+  return pinfo_connection_generation(call->send.connection) != call->generation;
+}
+
 static void sent(struct call* call, const struct iovec* data, int count, ssize_t result) {
   if (!call->served) {
-    if (result > 0 && call->send.connection != NULL)
+    if (result > 0 && call->send.connection != NULL && !closed_meanwhile(call))
       pinfo_outgoing_sent(call->send.connection, call->other_since);
     return;
   }
@@ -34,7 +43,8 @@ static void sent(struct call* call, const struct iovec* data, int count, ssize_t
     pinfo_sent(&call->send, data, count, (pinfo_u64)result);
     return;
   }
-  if (result < 0 && (errno == ECONNRESET || errno == EPIPE)) call->send.connection->reset = 1;
+  if (result < 0 && (errno == ECONNRESET || errno == EPIPE) && !closed_meanwhile(call))
+    call->send.connection->reset = 1;
   pinfo_send_failed(&call->send);
 }
 
@@ -112,14 +122,17 @@ PINFO_EXPORT ssize_t splice(int in, off64_t* in_offset, int out, off64_t* out_of
                             unsigned flags) {
   struct pinfo_connection* from = pinfo_connection_of(in);
   struct pinfo_connection* to = pinfo_connection_of(out);
+  const pinfo_u32 generation = from != NULL ? pinfo_connection_generation(from) : 0;
   struct call call;
   if (to != NULL) begins(&call, out);
   const ssize_t result =
       PINFO_FORWARD(splice, SYS_splice, in, in_offset, out, out_offset, size, flags);
-  if (result > 0 && from != NULL && from->outgoing)
-    pinfo_outgoing_received(from, in);
-  else if (result > 0 && from != NULL)
-    pinfo_received(from, in, NULL, 0, (pinfo_u64)result);
+  if (result > 0 && from != NULL && pinfo_connection_generation(from) == generation) {
+    if (from->outgoing)
+      pinfo_outgoing_received(from, in);
+    else
+      pinfo_received(from, in, NULL, 0, (pinfo_u64)result);
+  }
   if (to != NULL) ended(&call, NULL, 0, result);
   return result;
 }

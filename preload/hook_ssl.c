@@ -34,16 +34,13 @@ static void begin(struct call* call, const void* ssl, char* frame) {
   call->thread->tls_fd = -1;
 }
 
-/* In the place of an outer call's object: a call within it has recorded the bytes. */
-#define PINFO_RECORDED ((const void*)1)
-
 /* Whether n bytes that the call moved are yet to be recorded. *fd: the socket read within it. */
 static int end(const struct call* call, const void* ssl, size_t n, int* fd) {
   struct pinfo_thread* thread = call->thread;
   if (thread == NULL) return 0;
   const int ours = n > 0 && thread->tls_object == ssl;
   *fd = thread->tls_fd;
-  thread->tls_object = n > 0 && call->outer_object == ssl ? PINFO_RECORDED : call->outer_object;
+  thread->tls_object = n > 0 && call->outer_object == ssl ? PINFO_TLS_SETTLED : call->outer_object;
   thread->tls_frame = call->outer_frame;
   return ours;
 }

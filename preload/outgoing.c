@@ -63,6 +63,17 @@ void pinfo_outgoing_opened(int fd, const struct sockaddr* address, socklen_t len
   connection->call_phase = PINFO_CALL_OPENED;
   connection->call_request = thread != NULL ? served(thread) : 0;
   connection->call_turn = thread != NULL ? thread->turn : 0;
+  connection->call_opener = thread != NULL ? thread->tid : 0;
+  connection->call_opened_at = thread != NULL ? thread->event_waits : 0;
+}
+
+/* Whether the request that the connection was opened for is still whose call it is: not where the
+ * thread that opened it writes to it in the same breath (bpf/outgoing.h). */
+static int keeps_request(const struct pinfo_connection* connection,
+                         const struct pinfo_thread* thread) {
+  return connection->call_phase == PINFO_CALL_OPENED && connection->call_request != 0 &&
+         (connection->call_opener != thread->tid ||
+          connection->call_opened_at != thread->event_waits);
 }
 
 void pinfo_outgoing_sent(struct pinfo_connection* connection, pinfo_u64 before_ns) {
@@ -77,7 +88,7 @@ void pinfo_outgoing_sent(struct pinfo_connection* connection, pinfo_u64 before_n
       connection->call_request = 0;
     return;
   }
-  if (connection->call_phase != PINFO_CALL_OPENED || connection->call_request == 0) {
+  if (!keeps_request(connection, thread)) {
     connection->call_request = request;
     connection->call_turn = thread->turn;
   }

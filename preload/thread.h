@@ -54,8 +54,9 @@ struct pinfo_thread {
 
   pinfo_u64 connection; /* of the turn under way on this thread; 0: none */
   pinfo_u32 turn;
-  int answered;         /* a response to it has begun */
-  int open_turns;       /* begun by this thread, not answered yet; atomic */
+  int answered;          /* a response to it has begun */
+  int open_turns;        /* begun by this thread, not answered yet; atomic */
+  pinfo_u32 event_waits; /* how often it has waited for events */
   /* The turn whose time this thread's is: that one, or the one answered last. */
   pinfo_u64 segment_connection;
   pinfo_u64 segment_ns;                   /* since when */

@@ -26,6 +26,13 @@ enum {
 /* An SSL object has been made in this process: TLS records are its business. */
 extern int pinfo_tls_used;
 
+/* In the place of the object that a call is under way on: what it moves is recorded, or nobody's.
+ */
+#define PINFO_TLS_SETTLED ((const void*)1)
+static inline void pinfo_tls_call_is_void(struct pinfo_thread* thread) {
+  if (thread->tls_object != NULL) thread->tls_object = PINFO_TLS_SETTLED;
+}
+
 /* n bytes went over the connection's socket: nonzero where they are TLS records whose plaintext is
  * seen. fd is -1 where they were sent. */
 int pinfo_tls_hides(struct pinfo_connection* connection, int fd, const struct iovec* data,

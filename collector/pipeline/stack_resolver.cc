@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "collector/pipeline/hooked_call.h"
 #include "collector/profile/libraries.h"
 
 namespace pinfo {
@@ -163,6 +164,7 @@ ResolvedStack StackResolver::Name(const UnwoundStack& unwound,
     const auto frames = symbolizer_.Symbolize(process.space, unwound.pcs[i], i > 0);
     native.push_back({{frames.begin(), frames.end()}});
   }
+  KeepHookedCalls(native);
   const PythonCodes::Groups groups = process.python.Resolve(python);
   all_known = groups.all_known;
   ResolvedStack resolved;

@@ -4,7 +4,8 @@
 // the time of native code counts for the Python function that called it. Where it waits in a call
 // of a native library (sqlite3_step), that call is its innermost frame. With native_python the
 // native frames stay, and Python's stand where the interpreter evaluated them. The kernel's
-// functions, where a sample has them, are innermost and marked: "tcp_recvmsg_[k]".
+// functions, where a sample has them, are innermost and marked: "tcp_recvmsg_[k]". What the
+// preloaded library does is not shown, but the calls that it stands in front of are.
 //
 // One thread.
 #pragma once

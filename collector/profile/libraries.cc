@@ -71,6 +71,8 @@ bool IsLibrary(std::string_view module) {
          base.find(".abi3.") == std::string_view::npos;
 }
 
+bool IsPreloadedLibrary(std::string_view module) { return BaseName(module) == "libpinfo.so"; }
+
 std::string_view WellKnownPart(const Function& function) {
   const std::string_view module = BaseName(function.module);
   for (const Part& part : kParts) {

@@ -15,6 +15,9 @@ bool IsSystemFunction(std::string_view name, std::string_view module);
 // A shared library with an interface of its own; not an interpreter nor one of its extensions.
 bool IsLibrary(std::string_view module);
 
+// pinfo's own, which stands in front of the application's calls in preload mode.
+bool IsPreloadedLibrary(std::string_view module);
+
 // What people call the part of a well-known library that the function belongs to ("zlib"); empty
 // for others.
 std::string_view WellKnownPart(const Function& function);

@@ -1,6 +1,7 @@
 #include "collector/python/interpreter.h"
 
 #include <array>
+#include <cerrno>
 #include <charconv>
 #include <cstring>
 #include <span>
@@ -52,22 +53,34 @@ std::string NotReadable(PythonVersion version, std::string_view why) {
   return fmt::format("Python {}: {}; its native frames are shown", VersionText(version), why);
 }
 
-Status ApplyDebugOffsets(const ProcessMemory& memory, uint64_t runtime, PythonLayout& layout) {
+// errno is that of the read that failed.
+std::string NotReadableMemory() {
+  const int why = errno;
+  if (why == EPERM) {
+    return "Python cannot be read in another user's process without CAP_SYS_PTRACE: its native "
+           "frames are shown; run pinfo as root, or give it that capability";
+  }
+  return fmt::format("Python's memory cannot be read ({}): its native frames are shown",
+                     std::strerror(why));
+}
+
+Status ApplyDebugOffsets(const ProcessMemory& memory, uint64_t runtime, PythonVersion version,
+                         PythonLayout& layout) {
   std::array<pinfo_u64, PINFO_PYTHON_DEBUG_BYTES / sizeof(pinfo_u64)> words{};
   if (!memory.Read(runtime, std::as_writable_bytes(std::span(words)))) {
-    return Fail("its state cannot be read");
+    return Fail(NotReadableMemory());
   }
   switch (pinfo_python_describe(words.data(), &layout)) {
     case PINFO_PYTHON_DESCRIBED:
       return {};
     case PINFO_PYTHON_NO_DESCRIPTION:
-      return Fail("it does not describe its state as 3.13 does");
+      return Fail(NotReadable(version, "it does not describe its state as 3.13 does"));
     case PINFO_PYTHON_NO_GIL:
-      return Fail(kFreeThreaded);
+      return Fail(NotReadable(version, kFreeThreaded));
     case PINFO_PYTHON_IMPOSSIBLE:
       break;
   }
-  return Fail(kImpossible);
+  return Fail(NotReadable(version, kImpossible));
 }
 
 }  // namespace
@@ -126,7 +139,10 @@ Result<Interpreter> LocateInterpreter(const InterpreterFile& file, uint64_t bias
   if (file.version_symbol) {
     // PY_VERSION_HEX: major, minor, micro, level, from the highest byte of four.
     const auto value = memory.ReadValue<uint32_t>(bias + *file.version_symbol);
-    version = value ? static_cast<PythonVersion>(*value >> 16) : PythonVersion{0};
+    if (!value) {
+      return Fail(NotReadableMemory());
+    }
+    version = static_cast<PythonVersion>(*value >> 16);
   }
   const PythonLayout* known = FindPythonLayout(version);
   if (known == nullptr) {
@@ -135,8 +151,8 @@ Result<Interpreter> LocateInterpreter(const InterpreterFile& file, uint64_t bias
   Interpreter interpreter{.layout = *known, .code_type = bias + file.code_type};
   const uint64_t runtime = bias + file.runtime;
   if (version >= PINFO_PYTHON_SELF_DESCRIBED) {
-    if (Status status = ApplyDebugOffsets(memory, runtime, interpreter.layout); !status) {
-      return Fail(NotReadable(version, status.error().message));
+    if (Status status = ApplyDebugOffsets(memory, runtime, version, interpreter.layout); !status) {
+      return tl::unexpected(status.error());
     }
   }
   interpreter.layout.walk.interpreters = runtime + interpreter.layout.interpreters;

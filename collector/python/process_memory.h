@@ -16,7 +16,7 @@ class ProcessMemory {
  public:
   virtual ~ProcessMemory() = default;
 
-  // Fills out with what lies at address; false where not all of it can be read.
+  // Fills out with what lies at address; false where not all of it can be read, errno says why.
   virtual bool Read(uint64_t address, std::span<std::byte> out) const = 0;
 
   template <typename T>

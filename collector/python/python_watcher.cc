@@ -1,7 +1,10 @@
 #include "collector/python/python_watcher.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
+
+#include <signal.h>
 
 #include "collector/process/proc_reader.h"
 #include "collector/python/code_object.h"
@@ -123,7 +126,9 @@ void PythonWatcher::TryModule(Pid pid, Process& process, const Mapping& mapping)
   Result<Interpreter> found =
       LocateInterpreter(*file->second, mapping.start - *address, RemoteMemory(pid));
   if (!found) {
-    Note(module->path(), found.error().message);
+    if (kill(static_cast<pid_t>(pid.value), 0) == 0 || errno != ESRCH) {
+      Note(module->path(), found.error().message);
+    }
     return;
   }
   process.interpreter = std::move(*found);

@@ -138,16 +138,21 @@ def without_ptrace_capability(context):
     if os.geteuid() != 0:
         raise Skip("only root can give a capability away")
     server = context.start(running.ThreadedServer, uid=NOBODY)
+    python = context.start(running.PythonApp, uid=NOBODY)
     observer = harness.Observation(
         ["setpriv", "--bounding-set", "-sys_ptrace", "--inh-caps", "-sys_ptrace",
-         context.pinfo_path, "--db", context.database, "attach", server.pid, "--duration", "3s"],
+         context.pinfo_path, "--db", context.database, "attach", server.pid, python.pid,
+         "--duration", "3s"],
         env=context.environment(), cwd=context.folder)
     context.started.append(observer)
     observer.wait_attached()
     for i in range(10):
         traffic.send(server.port, "GET", f"/bytes?n={i}")
+        traffic.send(python.port, "GET", f"/burn?ms=20&share=50&n={i}")
     check_equal(observer.wait(), 0, f"exit status:\n{observer.text}")
-    check_equal(len(context.requests()), 10, "requests")
+    check_equal(len(context.requests()), 20, "requests")
+    check("CAP_SYS_PTRACE: its native frames are shown; run pinfo as root" in observer.text,
+          f"why Python has no names, and what to do: {observer.text}")
 
 
 @scenario(modes=["preload"])

@@ -241,6 +241,10 @@ class Observed:
         if self.observation is not None:
             check_equal(self.observation.stop(), 0, "exit status of pinfo attach\n"
                         + self.observation.text)
+        else:
+            # A thread tells of its answer when it turns to something else. One that has not had a CPU
+            # since it sent it must not be killed before.
+            running.wait_until_asleep([self.server.pid, *self.server.workers()])
         status = self.server.stop()
         if self.observation is None:
             # pinfo run exits as the server did; each of the servers ends with 0 on SIGTERM

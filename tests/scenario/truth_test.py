@@ -6,6 +6,7 @@ and no CPU was free. That time pinfo knows exactly, and shows apart.
 """
 import datetime
 import json
+import math
 import statistics
 
 import harness
@@ -25,9 +26,12 @@ def account_of(body):
 
 
 def mixed(context, target, requests, *words, clients=2, kind=running.ThreadedServer, **options):
-    """Runs the requests; returns (rows, {part: nanoseconds} by the server's own account)."""
+    """Runs the requests; returns (rows, {part: nanoseconds} by the server's own account).
+
+    target: the same for each request, or a function of its number."""
     observed = context.observe(kind, "--hz", "999", *words, **options)
-    wanted = [("GET", f"{target}&n={i}") for i in range(requests)]
+    targets = [target(i) if callable(target) else target for i in range(requests)]
+    wanted = [("GET", f"{each}&n={i}") for i, each in enumerate(targets)]
     answers = traffic.parallel(observed.server.port, wanted, clients=clients)
     observed.finish()
     truth = {}
@@ -58,7 +62,18 @@ def function_times(context, *words):
     return times
 
 
-MIX = "/mix?alpha=18&beta=6&timer=20&lock=15&upstream=25"
+def samples_at_work(context, *words):
+    """Stacks of the two functions that compute: those that have no wait within."""
+    return sum(row["samples"] for row in context.json_lines("stats", *words)
+               if row["function"].split("(")[0] in ("burn_alpha", "burn_beta"))
+
+
+def mix(i):
+    """No two requests alike, as anywhere: the preloaded library's samples are taken at the scheduler's
+    ticks, and on a busy machine these are also when a thread gets its CPU. Work that always took the
+    same few ticks would be counted by them again and again in the same wrong way."""
+    return f"/mix?alpha={12 + i % 13}&beta={4 + i % 5}&timer=20&lock=15&upstream=25"
+
 
 
 def compare(context, rows, truth):
@@ -66,6 +81,7 @@ def compare(context, rows, truth):
     whole = sum(row["latency_ns"] for row in rows)
     ready = sum(row["runqueue_ns"] for row in rows) / whole
     times = function_times(context, "--route", "/mix")
+    samples = samples_at_work(context, "--route", "/mix")
     for wait in WAITS:
         found, true = times.get(wait, 0) / whole, truth[wait.removeprefix("wait_for_")] / whole
         print(f"{wait}: {found:.3f} of the time, by the server's clock {true:.3f}")
@@ -75,7 +91,16 @@ def compare(context, rows, truth):
     for burn in ("alpha", "beta"):
         found, true = times.get(f"burn_{burn}", 0) / whole, truth[burn] / whole
         print(f"burn_{burn}: {found:.3f} of the time, by the thread's clock {true:.3f}")
-        check(abs(found - true) <= TOLERANCE, f"burn_{burn}: {found} of {true}")
+        slack = TOLERANCE
+        if context.mode == "preload":
+            # Its samples are as few as the scheduler's ticks that found the thread at work.
+            at_work = (truth["alpha"] + truth["beta"]) / whole
+            share = true / at_work
+            slack += 3 * at_work * math.sqrt(share * (1 - share) / samples)
+            print(f"{samples} samples at work, slack {slack:.3f}")
+        check(abs(found - true) <= slack, f"burn_{burn}: {found} of {true}")
+    own = [name for name in times if name.startswith("pinfo_")]
+    check(not own, f"functions of pinfo's own library in the server's profile: {own}")
     if context.mode == "ebpf":
         check_equal(sum(row["waiting_ns"] for row in rows), 0,
                     "time in which a thread of its own did not work on its request")
@@ -87,12 +112,12 @@ def compare(context, rows, truth):
 
 @scenario(seconds=120)
 def kinds_and_places(context):
-    compare(context, *mixed(context, MIX, 60))
+    compare(context, *mixed(context, mix, 65))
 
 
 @scenario(modes=("ebpf",), seconds=120)
 def kinds_and_places_in_django(context):
-    compare(context, *mixed(context, MIX, 60, kind=running.Gunicorn))
+    compare(context, *mixed(context, mix, 65, kind=running.Gunicorn))
 
 
 @scenario(seconds=120)

@@ -8,7 +8,8 @@
  * with a body of its target's length, the target itself. Kinds name how a request is read and
  * answered (read, readv, recv, recvfrom, recvmsg, recvmmsg, sendfile, splice, splice_in, peek,
  * zerocopy, checked, nonblocking, uring), or what happens to the descriptor (dup, passed, forked,
- * executed, elsewhere, reused). */
+ * executed, elsewhere, reused, overtaken: while a thread waits for the connection's second request,
+ * another one closes it and takes the next connection, which gets the number). */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -270,6 +271,35 @@ static void handle(const char* kind, int fd, int listening) {
   }
 }
 
+/* The first connection's thread: answers once, then waits for more on what others close meanwhile.
+ */
+static void* serve_overtaken(void* fd) {
+  char buffer[kRoom];
+  serve("recv", (int)(long)fd, 1);
+  recv((int)(long)fd, buffer, sizeof(buffer), 0);
+  return NULL;
+}
+
+/* Serves one after the other, each pair on the same number. */
+static void overtake(int listening) {
+  for (;;) {
+    pthread_t reader;
+    const int fd = accept(listening, NULL, NULL);
+    if (fd < 0) continue;
+    if (pthread_create(&reader, NULL, serve_overtaken, (void*)(long)fd) != 0)
+      fail("pthread_create");
+    struct pollfd next = {.fd = listening, .events = POLLIN};
+    poll(&next, 1, -1); /* the client connects again once it has its answer */
+    usleep(50000);      /* the reader waits by now */
+    close(fd);
+    const int second = accept(listening, NULL, NULL);
+    if (second != fd) fail("the number is not reused");
+    pthread_join(reader, NULL);
+    serve("recv", second, 1);
+    close(second);
+  }
+}
+
 struct work {
   const char* kind;
   int fd;
@@ -285,6 +315,7 @@ static void* serve_connection(void* value) {
 
 static void* accept_loop(void* value) {
   struct work* port = value;
+  if (strcmp(port->kind, "overtaken") == 0) overtake(port->fd);
   for (;;) {
     const int fd = accept(port->fd, NULL, NULL);
     if (fd < 0) continue;

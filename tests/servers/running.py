@@ -52,6 +52,22 @@ def wait_until(condition, seconds, what):
         time.sleep(0.02)
 
 
+def wait_until_asleep(pids, seconds=2):
+    """Until no thread of these processes runs or wants to; at most so long, for one that never rests."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        states = []
+        for pid in pids:
+            for stat in pathlib.Path(f"/proc/{pid}/task").glob("*/stat"):
+                try:
+                    states.append(stat.read_text().rpartition(")")[2].split()[0])
+                except (FileNotFoundError, ProcessLookupError):
+                    pass
+        if "R" not in states:
+            return
+        time.sleep(0.01)
+
+
 class Server:
     """One running server. root: its folder. command: what it runs; before: words in front of it."""
 

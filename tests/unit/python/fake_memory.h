@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -31,6 +32,7 @@ class FakeMemory final : public ProcessMemory {
   bool Read(uint64_t address, std::span<std::byte> out) const override {
     largest_read = std::max(largest_read, out.size());
     auto it = pieces_.upper_bound(address);
+    errno = reason;
     if (it == pieces_.begin()) {
       return false;
     }
@@ -44,6 +46,7 @@ class FakeMemory final : public ProcessMemory {
   }
 
   mutable size_t largest_read = 0;
+  int reason = EFAULT;  // why what cannot be read cannot
 
  private:
   void WriteBytes(uint64_t address, std::span<const std::byte> bytes) {

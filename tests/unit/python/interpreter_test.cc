@@ -69,6 +69,23 @@ TEST(InterpreterTest, UnknownVersionsAreNamed) {
   EXPECT_FALSE(LocateInterpreter(file, kBias, memory).has_value());
 }
 
+TEST(InterpreterTest, MemoryThatCannotBeReadIsNoUnknownVersion) {
+  FakeMemory memory;
+  memory.reason = EPERM;
+  const InterpreterFile asked{
+      .runtime = 0x1000, .code_type = 0x2000, .version_symbol = 0x500, .version_in_name = 0x030b};
+  const InterpreterFile named{
+      .runtime = 0x1000, .code_type = 0x2000, .version_symbol = {}, .version_in_name = 0x030d};
+  for (const InterpreterFile& file : {asked, named}) {
+    EXPECT_THAT(LocateInterpreter(file, kBias, memory).error().message,
+                testing::AllOf(HasSubstr("CAP_SYS_PTRACE"), HasSubstr("run pinfo as root"),
+                               testing::Not(HasSubstr("version"))));
+  }
+  memory.reason = ESRCH;
+  EXPECT_THAT(LocateInterpreter(asked, kBias, memory).error().message,
+              HasSubstr("cannot be read (No such process)"));
+}
+
 class SelfDescribedTest : public testing::Test {
  protected:
   void SetUp() override {
