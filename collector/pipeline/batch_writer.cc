@@ -10,6 +10,8 @@ namespace {
 constexpr int64_t kIdsReservedAtOnce = 10'000;
 // Rows kept in memory while the database cannot be written.
 constexpr size_t kPendingRowsMax = 200'000;
+// Room for so many is kept from batch to batch.
+constexpr size_t kKeptRequests = 20'000;
 
 }  // namespace
 
@@ -40,7 +42,15 @@ RequestId BatchWriter::NextRequestId() {
   return id;
 }
 
-void BatchWriter::AddRequest(RequestEntry entry) { requests_.push_back(std::move(entry)); }
+void BatchWriter::AddRequests(std::vector<RequestEntry>& entries) {
+  if (requests_.empty()) {
+    requests_.swap(entries);
+    return;
+  }
+  requests_.insert(requests_.end(), std::make_move_iterator(entries.begin()),
+                   std::make_move_iterator(entries.end()));
+  entries.clear();
+}
 
 void BatchWriter::AddUnattributed(std::vector<Sample> samples) {
   unattributed_.insert(unattributed_.end(), std::make_move_iterator(samples.begin()),
@@ -70,6 +80,9 @@ Status BatchWriter::Commit(SessionRow& session) {
   }
   host_stored_ = true;
   requests_.clear();
+  if (requests_.capacity() > kKeptRequests) {
+    requests_.shrink_to_fit();
+  }
   unattributed_.clear();
   statuses_.clear();
   systems_.clear();

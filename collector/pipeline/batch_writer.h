@@ -24,6 +24,11 @@ struct RequestEntry {
   std::vector<Sample> samples;
   std::vector<CallRow> calls;
   bool keep_row = true;
+  // While it is gathered: what the decision about it needs.
+  bool profile_wanted = false;
+  ConnectionId connection;
+  uint32_t turn = 0;  // its last
+  int64_t end_ns = 0;
 };
 
 struct StatusEntry {
@@ -39,7 +44,8 @@ class BatchWriter {
   Status ReserveIds(int64_t count);
   // The next id for a request's row. REQUIRES: ReserveIds.
   RequestId NextRequestId();
-  void AddRequest(RequestEntry entry);
+  // Leaves an empty vector, with memory to fill again.
+  void AddRequests(std::vector<RequestEntry>& entries);
   void AddUnattributed(std::vector<Sample> samples);
   void AddStatus(StatusEntry entry);
   void AddSystem(SystemRow row) { systems_.push_back(std::move(row)); }

@@ -2,68 +2,16 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstring>
 #include <utility>
 
 namespace pinfo {
 namespace {
-
-bool IsPressing(uint16_t type) {
-  switch (type) {
-    case PINFO_RECORD_TASK:
-    case PINFO_RECORD_EXEC:
-    case PINFO_RECORD_EXIT:
-    case PINFO_RECORD_MAPPING:
-    case PINFO_RECORD_PROCESS:
-      return true;
-    default:
-      return false;
-  }
-}
 
 // What is kept for reuse: the chunks of a hold-back's time, each up to 1 MB.
 constexpr size_t kSpareChunks = 4;
 constexpr size_t kKeptWords = (1 << 20) / 8;
 
 }  // namespace
-
-void Chunk::OnRecord(std::span<const std::byte> bytes) {
-  // The kernel's ring reserves in few sizes: what lies behind the record itself is left there.
-  pinfo_header header{};
-  if (bytes.size() >= sizeof(header)) {
-    std::memcpy(&header, bytes.data(), sizeof(header));
-    bytes =
-        bytes.first(std::min<size_t>(bytes.size(), std::max<size_t>(header.size, sizeof(header))));
-    pressing_ |= IsPressing(header.type);
-  }
-  const size_t word = used_;
-  used_ += (bytes.size() + 7) / 8;
-  if (used_ > words_.size()) {
-    words_.resize(std::max(used_, 2 * words_.size()));
-  }
-  std::memcpy(words_.data() + word, bytes.data(), bytes.size());
-  records_.push_back(
-      {.word = static_cast<uint32_t>(word), .bytes = static_cast<uint32_t>(bytes.size())});
-}
-
-void Chunk::Reserve(size_t words, size_t records) {
-  if (words > words_.size()) {
-    words_.resize(words);
-  }
-  records_.reserve(records);
-}
-
-void Chunk::Clear() {
-  if (words_.size() > kKeptWords) {
-    words_ = {};
-    records_ = {};
-  }
-  used_ = 0;
-  pressing_ = false;
-  records_.clear();
-  drained_from_ns = 0;
-  drained_to_ns = 0;
-}
 
 std::unique_ptr<Chunk> ChunkQueue::Take() {
   std::unique_ptr<Chunk> chunk;

@@ -43,6 +43,8 @@ class ExactBook {
   // A request of this turn was served. With several (pipelined) ones the profile is nobody's.
   void Served(ConnectionId connection, uint32_t turn);
 
+  // It knows of no turn: every one's state is kNone.
+  [[nodiscard]] bool empty() const { return turns_.empty(); }
   [[nodiscard]] State Find(ConnectionId connection, uint32_t turn) const;
   // The profile, as far as there is one, and forgets the turn.
   std::optional<ExactProfile> Take(ConnectionId connection, uint32_t turn);

@@ -18,15 +18,20 @@ size_t Orderer::Add(std::unique_ptr<Chunk> chunk) {
   size_t malformed = 0;
   Held& held = held_.emplace_back();
   held.chunk = std::move(chunk);
-  for (const Chunk::Extent& extent : held.chunk->records()) {
-    const auto record = DecodeRecord(held.chunk->record(extent));
-    if (!record || record->header().time_ns > latest) {
+  const std::vector<Chunk::Extent>& records = held.chunk->records();
+  for (uint32_t i = 0; i < records.size(); ++i) {
+    if (!records[i].apart() && !DecodeRecord(held.chunk->record(records[i], scratch_))) {
       ++malformed;
       continue;
     }
-    entries_.push_back({record->header().time_ns, *record, &held});
+    const uint64_t time_ns = held.chunk->header(records[i]).time_ns;
+    if (time_ns > latest) {
+      ++malformed;
+      continue;
+    }
+    entries_.push_back({time_ns, i, &held});
     ++held.left;
-    newest_ns_ = std::max(newest_ns_, static_cast<int64_t>(record->header().time_ns));
+    newest_ns_ = std::max(newest_ns_, static_cast<int64_t>(time_ns));
   }
   return malformed;
 }
@@ -64,7 +69,8 @@ void Orderer::Release(int64_t until_ns, const std::function<void(const RecordVie
   Sort();
   auto end = entries_.begin();
   while (end != entries_.end() && end->time_ns <= static_cast<uint64_t>(until_ns)) {
-    visit(end->record);
+    const Chunk& chunk = *end->held->chunk;
+    visit(*DecodeRecord(chunk.record(chunk.records()[end->record], scratch_)));
     --end->held->left;
     ++end;
   }

@@ -26,11 +26,12 @@ class Orderer {
   explicit Orderer(std::function<void(std::unique_ptr<Chunk>)> on_empty = {})
       : on_empty_(std::move(on_empty)) {}
 
-  // Decodes and keeps the chunk's records. Returns how many were malformed: could not be decoded,
+  // Checks and keeps the chunk's records. Returns how many were malformed: could not be decoded,
   // or claim to have been made after they were drained.
   size_t Add(std::unique_ptr<Chunk> chunk);
 
-  // Visits, in order, every kept record whose time is at most until_ns.
+  // Visits, in order, every kept record whose time is at most until_ns. A record's view is valid
+  // only during the visit.
   void Release(int64_t until_ns, const std::function<void(const RecordView&)>& visit);
 
   // The latest time of any record seen.
@@ -43,14 +44,15 @@ class Orderer {
   };
   struct Entry {
     uint64_t time_ns;
-    RecordView record;
-    Held* held;  // owns the record's memory
+    uint32_t record;  // index into its chunk's
+    Held* held;
   };
   void Sort();
 
   std::function<void(std::unique_ptr<Chunk>)> on_empty_;
   std::deque<Held> held_;
   std::vector<Entry> entries_;
+  std::vector<uint64_t> scratch_;
   size_t sorted_ = 0;  // so many of the first are in order
   int64_t newest_ns_ = 0;
 };

@@ -90,14 +90,6 @@ class Pipeline {
   PipelineSummary Run();
 
  private:
-  struct Candidate {
-    RequestEntry entry;
-    bool profile_wanted = false;
-    ConnectionId connection;
-    uint32_t turn = 0;  // its last
-    int64_t end_ns = 0;
-  };
-
   void OnRecord(const RecordView& record);
   void OnSample(const RecordView& record);
   void OnStatus(const RecordView& record);
@@ -109,8 +101,8 @@ class Pipeline {
   void OnChunk(std::unique_ptr<Chunk> chunk);
   // all: also those whose exact profile may still come.
   Status DecideCandidates(bool all);
-  std::vector<Candidate> TakeDecidable(bool all);
-  CallGraph ProfileOf(const Candidate& candidate);
+  void TakeDecidable(bool all);
+  CallGraph ProfileOf(const RequestEntry& entry);
   Status StoreBatch(bool all = false);
   void Upkeep(int64_t now_ns);
   void Accumulate(int64_t now_ns);
@@ -140,7 +132,8 @@ class Pipeline {
   RouteFolder routes_;
   TokenBucket rows_;
   TokenBucket profiles_;
-  std::vector<Candidate> candidates_;
+  std::vector<RequestEntry> candidates_;
+  std::vector<RequestEntry> decided_;  // empty but while candidates are decided upon
   PipelineSummary summary_;
   int64_t next_clock_ns_ = 0;
 };
@@ -254,8 +247,11 @@ void Pipeline::OnRecord(const RecordView& record) {
 }
 
 void Pipeline::OnServed(ServedRequest request) {
-  Candidate& candidate = candidates_.emplace_back();
-  RequestEntry& entry = candidate.entry;
+  if (candidates_.size() == candidates_.capacity() && candidates_.size() > kBatchRows / 8) {
+    // Twice the room for a batch that is nearly full would hold megabytes for nothing.
+    candidates_.reserve(std::max(kBatchRows + kBatchRows / 4, 2 * candidates_.size()));
+  }
+  RequestEntry& entry = candidates_.emplace_back();
   RequestRow& row = entry.row;
   std::vector<Sample> unattributed;
   entry.samples = samples_.Take(request, unattributed);
@@ -267,10 +263,10 @@ void Pipeline::OnServed(ServedRequest request) {
   }
   entry.process = &processes_.Get(request.pid);
   exact_.Served(request.connection, request.last_turn);
-  candidate.connection = request.connection;
-  candidate.turn = request.last_turn;
-  candidate.end_ns = request.end_ns;
-  candidate.profile_wanted = !options_.wants_profile || options_.wants_profile(request);
+  entry.connection = request.connection;
+  entry.turn = request.last_turn;
+  entry.end_ns = request.end_ns;
+  entry.profile_wanted = !options_.wants_profile || options_.wants_profile(request);
   FillRow(request, processes_.WallNs(request.start_ns), routes_, row);
   row.samples = static_cast<int64_t>(entry.samples.size());
   ++summary_.session.requests_seen;
@@ -284,32 +280,32 @@ void Pipeline::OnServed(ServedRequest request) {
   }
 }
 
-// Those with an exact profile on its way wait for it, up to kExactWaitNs.
-std::vector<Pipeline::Candidate> Pipeline::TakeDecidable(bool all) {
-  const int64_t now_ns = orderer_.newest_ns();
-  const auto waits = [&](const Candidate& candidate) {
-    return !all && candidate.end_ns + kExactWaitNs > now_ns &&
-           exact_.Find(candidate.connection, candidate.turn) == ExactBook::State::kAwaited;
-  };
-  const auto middle = std::stable_partition(candidates_.begin(), candidates_.end(), waits);
-  std::vector<Candidate> taken(std::make_move_iterator(middle),
-                               std::make_move_iterator(candidates_.end()));
-  candidates_.erase(middle, candidates_.end());
+// Into decided_. Those with an exact profile on its way wait for it, up to kExactWaitNs.
+void Pipeline::TakeDecidable(bool all) {
+  if (exact_.empty()) {
+    decided_.swap(candidates_);
+  } else {
+    const int64_t now_ns = orderer_.newest_ns();
+    const auto waits = [&](const RequestEntry& entry) {
+      return !all && entry.end_ns + kExactWaitNs > now_ns &&
+             exact_.Find(entry.connection, entry.turn) == ExactBook::State::kAwaited;
+    };
+    const auto middle = std::stable_partition(candidates_.begin(), candidates_.end(), waits);
+    decided_.assign(std::make_move_iterator(middle), std::make_move_iterator(candidates_.end()));
+    candidates_.erase(middle, candidates_.end());
+  }
   if (options_.exact_selects) {
-    for (Candidate& candidate : taken) {
-      candidate.profile_wanted =
-          candidate.profile_wanted &&
-          exact_.Find(candidate.connection, candidate.turn) != ExactBook::State::kNone;
+    for (RequestEntry& entry : decided_) {
+      entry.profile_wanted = entry.profile_wanted &&
+                             exact_.Find(entry.connection, entry.turn) != ExactBook::State::kNone;
     }
   }
-  return taken;
 }
 
 // The exact profile where there is one, else what the samples say.
-CallGraph Pipeline::ProfileOf(const Candidate& candidate) {
-  const RequestEntry& entry = candidate.entry;
-  if (exact_.Find(candidate.connection, candidate.turn) != ExactBook::State::kNone) {
-    const auto exact = exact_.Take(candidate.connection, candidate.turn);
+CallGraph Pipeline::ProfileOf(const RequestEntry& entry) {
+  if (exact_.Find(entry.connection, entry.turn) != ExactBook::State::kNone) {
+    const auto exact = exact_.Take(entry.connection, entry.turn);
     if (exact) {
       ++summary_.exact;
       summary_.session.lost[PINFO_LOSS_EXACT_CALLS] += exact->uncounted_calls;
@@ -326,19 +322,19 @@ Status Pipeline::DecideCandidates(bool all) {
   if (Status status = writer_.ReserveIds(static_cast<int64_t>(candidates_.size())); !status) {
     if (candidates_.size() > kCandidatesMax) {
       summary_.rows_not_stored += static_cast<int64_t>(candidates_.size());
-      for (const Candidate& candidate : candidates_) {
-        summary_.samples_not_stored += static_cast<int64_t>(candidate.entry.samples.size());
+      for (const RequestEntry& entry : candidates_) {
+        summary_.samples_not_stored += static_cast<int64_t>(entry.samples.size());
       }
       candidates_.clear();
     }
     return status;
   }
-  std::vector<Candidate> decided = TakeDecidable(all);
+  TakeDecidable(all);
   std::vector<RowCandidate> asked;
-  asked.reserve(decided.size());
+  asked.reserve(decided_.size());
   size_t wanted = 0;
-  for (const Candidate& candidate : decided) {
-    const RequestRow& row = candidate.entry.row;
+  for (const RequestEntry& candidate : decided_) {
+    const RequestRow& row = candidate.row;
     asked.push_back({.latency_ns = row.latency_ns,
                      .failed = row.status >= 500 || row.outcome == Outcome::kAborted,
                      .profile_wanted = candidate.profile_wanted});
@@ -352,7 +348,7 @@ Status Pipeline::DecideCandidates(bool all) {
   size_t kept = 0;
   size_t profiled = 0;
   for (size_t i = 0; i < decisions.size(); ++i) {
-    RequestEntry& entry = decided[i].entry;
+    RequestEntry& entry = decided_[i];
     entry.keep_row = decisions[i].keep;
     entry.row.weight = decisions[i].weight;
     entry.row.profiled = decisions[i].profile;
@@ -363,7 +359,7 @@ Status Pipeline::DecideCandidates(bool all) {
     if (decisions[i].profile) {
       ++profiled;
       if (!options_.dump_dir.empty()) {
-        const CallGraph graph = ProfileOf(decided[i]);
+        const CallGraph graph = ProfileOf(entry);
         if (options_.accumulate) {
           accumulated_.Add(entry.row.site, entry.row.route, graph);
         }
@@ -375,7 +371,10 @@ Status Pipeline::DecideCandidates(bool all) {
         }
       }
     }
-    writer_.AddRequest(std::move(entry));
+  }
+  writer_.AddRequests(decided_);
+  if (candidates_.empty()) {
+    candidates_.swap(decided_);  // its memory, to be filled again
   }
   rows_.Spend(std::min(kept, rows_.available()));
   profiles_.Spend(profiled);
@@ -524,8 +523,8 @@ void Pipeline::Finish() {
   summary_.rows_not_stored +=
       given_up.requests + static_cast<int64_t>(candidates_.size()) + settler_.unreadable();
   summary_.samples_not_stored += given_up.samples;
-  for (const Candidate& candidate : candidates_) {
-    summary_.samples_not_stored += static_cast<int64_t>(candidate.entry.samples.size());
+  for (const RequestEntry& entry : candidates_) {
+    summary_.samples_not_stored += static_cast<int64_t>(entry.samples.size());
   }
   summary_.statuses_not_stored = given_up.statuses;
   summary_.store_failures = trouble_.failures();

@@ -37,7 +37,9 @@ struct RequestAssembler::Impl {
   Map::iterator FindOrAdd(uint64_t id) {
     const auto found = connections.find(id);
     if (found != connections.end()) {
-      by_age.splice(by_age.end(), by_age, found->second.age);
+      if (std::next(found->second.age) != by_age.end()) {
+        by_age.splice(by_age.end(), by_age, found->second.age);
+      }
       return found;
     }
     if (connections.size() >= options.max_connections) {
@@ -118,7 +120,7 @@ struct RequestAssembler::Impl {
   void OnExchange(const pinfo_response& record, const ExchangeParts& parts) {
     const auto at = FindOrAdd(record.connection);
     const Pid owner = at->second.connection.pid();
-    counts.late_records += at->second.connection.OnExchange(record, parts) ? 0 : 1;
+    counts.late_records += at->second.connection.OnExchange(record, parts, heads) ? 0 : 1;
     Settle(at, owner);
   }
 
@@ -176,6 +178,7 @@ struct RequestAssembler::Impl {
   std::unordered_map<uint32_t, size_t> by_pid;   // open connections of each process
   std::deque<std::pair<int64_t, uint64_t>> due;  // earliest possible deadlines, nearly in order
   std::vector<uint64_t> ended;
+  HeadCache heads;
 };
 
 RequestAssembler::RequestAssembler(AssemblerOptions options, Output output)

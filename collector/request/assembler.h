@@ -68,7 +68,7 @@ struct AssemblerOptions {
 
 struct AssemblerCounts {
   uint64_t evicted_connections = 0;
-  uint64_t late_records = 0;  // of turns or connections that were over: ignored
+  uint64_t late_records = 0;          // of turns or connections that were over: ignored
   uint64_t upgraded_connections = 0;  // to WebSocket, or tunnels
 };
 
@@ -79,8 +79,8 @@ class RequestAssembler {
   RequestAssembler(AssemblerOptions options, Output output);
   ~RequestAssembler();
 
-  // REQUIRES: a record of type RECEIVED, SEGMENT, RESPONSE, EXCHANGE or CLOSE, or an EXIT with process_ended (its
-  // connections are over).
+  // REQUIRES: a record of type RECEIVED, SEGMENT, RESPONSE, EXCHANGE or CLOSE, or an EXIT with
+  // process_ended (its connections are over).
   void OnRecord(const RecordView& record);
   // The stream has reached now_ns: ends what has been idle too long.
   void Advance(int64_t now_ns);

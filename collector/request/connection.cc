@@ -326,6 +326,10 @@ void Connection::Report(OpenRequest& open, Outcome outcome) {
     request.method = "TURN";
     request.target.clear();
   }
+  ReportServed(request, outcome);
+}
+
+void Connection::ReportServed(ServedRequest& request, Outcome outcome) {
   request.connection = id_;
   request.outcome = outcome;
   request.transport = transport_;

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "collector/request/assembler.h"
+#include "collector/request/head_cache.h"
 #include "collector/request/http1.h"
 #include "collector/request/open_request.h"
 #include "collector/request/turn_record.h"
@@ -33,7 +34,7 @@ class Connection {
   bool OnReceived(const pinfo_received& record, std::string_view payload);
   bool OnResponse(const pinfo_response& record, std::string_view payload);
   bool OnSegment(const pinfo_segment& record);
-  bool OnExchange(const pinfo_response& record, const ExchangeParts& parts);
+  bool OnExchange(const pinfo_response& record, const ExchangeParts& parts, HeadCache& heads);
   // The connection ended or the peer ended its side. What is open is kept for
   // AssemblerOptions::idle_ns: producers hand a response on a moment after it was sent, and a
   // server may still answer a peer that only ended its sending.
@@ -93,7 +94,8 @@ class Connection {
 
   // connection_exchange.cc
   [[nodiscard]] bool IsNext(const pinfo_received& received) const;
-  bool ReportWhole(const pinfo_response& record, const ExchangeParts& parts);
+  bool ReportWhole(const pinfo_response& record, const ExchangeParts& parts, HeadCache& heads);
+  void ReportServed(ServedRequest& request, Outcome outcome);
 
   // connection_incoming.cc
   void ReadIncoming(TurnRecord& turn);

@@ -8,8 +8,9 @@
 
 namespace pinfo {
 
-bool Connection::OnExchange(const pinfo_response& record, const ExchangeParts& parts) {
-  if (IsNext(parts.received) && ReportWhole(record, parts)) {
+bool Connection::OnExchange(const pinfo_response& record, const ExchangeParts& parts,
+                            HeadCache& heads) {
+  if (IsNext(parts.received) && ReportWhole(record, parts, heads)) {
     return true;
   }
   const bool begun = OnReceived(parts.received, parts.request);
@@ -32,29 +33,22 @@ bool Connection::IsNext(const pinfo_received& received) const {
 
 // False, and nothing done, where the turn is not one whole request without a body and one whole
 // response whose length is known.
-bool Connection::ReportWhole(const pinfo_response& record, const ExchangeParts& parts) {
+bool Connection::ReportWhole(const pinfo_response& record, const ExchangeParts& parts,
+                             HeadCache& heads) {
   constexpr unsigned kUnusual = PINFO_RESPONSE_PARTIAL | PINFO_RESPONSE_CLOSED;
   const pinfo_received& received = parts.received;
   if ((record.flags & kUnusual) != 0 || (record.flags & PINFO_RESPONSE_TIMES_VALID) == 0 ||
       record.begin_tid != record.header.tid || record.offset != 0 ||
       (received.flags & (PINFO_RECEIVED_PARTIAL | PINFO_RECEIVED_OLD)) != 0 ||
-      received.received != parts.request.size() || record.bytes_in != received.received ||
-      record.bytes_out > kMaxFigure) {
+      received.received != parts.request.size() || record.bytes_in != received.received) {
     return false;
   }
-  RequestHead head;
-  const HeadParse parse = ParseRequestHead(parts.request, head);
-  if (parse.outcome != ParseOutcome::kSuccess || parse.consumed != parts.request.size() ||
-      head.content_length.value_or(0) != 0 || head.chunked || head.upgrade ||
-      head.expect_continue || head.method == "CONNECT" || !head.version.starts_with("HTTP/1.")) {
+  const PlainRequest* const head = heads.Request(parts.request);
+  if (head == nullptr) {
     return false;
   }
-  ResponseHead answer;
-  const HeadParse answered = ParseResponseHead(parts.response, head.method, answer);
-  const bool sized = answer.framing == BodyFraming::kNone || answer.framing == BodyFraming::kLength;
-  const uint64_t body = answer.framing == BodyFraming::kLength ? answer.content_length : 0;
-  if (answered.outcome != ParseOutcome::kSuccess || answer.status < 200 || !sized ||
-      record.bytes_out < answered.consumed || record.bytes_out - answered.consumed != body) {
+  const PlainResponse* const answer = heads.Response(parts.response, head->method == "HEAD");
+  if (answer == nullptr || answer->bytes != record.bytes_out) {
     return false;
   }
   if (!turns_.empty()) {
@@ -67,17 +61,16 @@ bool Connection::ReportWhole(const pinfo_response& record, const ExchangeParts& 
   settled_responded_ = true;
   last_activity_ns_ = std::max(last_activity_ns_, ToSigned(record.last_out_ns));
 
-  OpenRequest open;
-  ServedRequest& request = open.request;
+  ServedRequest request;
   request.first_turn = request.last_turn = record.turn;
   request.pid = pid_;
   request.begin_tid = request.end_tid = Tid{record.header.tid};
-  request.method = head.method;
-  request.target = head.target;
-  request.host = NormalizeHost(head.host);
-  request.protocol = head.version;
+  request.method = head->method;
+  request.target = head->target;
+  request.host = head->host;
+  request.protocol = head->protocol;
   request.head = parts.request;
-  request.status = answer.status;
+  request.status = answer->status;
   request.start_ns = ToSigned(received.start_ns);
   request.end_ns = ToSigned(record.last_out_ns);
   request.first_out_ns = ToSigned(record.first_out_ns);
@@ -88,7 +81,8 @@ bool Connection::ReportWhole(const pinfo_response& record, const ExchangeParts& 
   request.bytes_out = ToSigned(record.bytes_out);
   request.spent = record.spent;
   request.ended_by = EndedBy::kFraming;
-  Report(open, Outcome::kComplete);
+  ++reported_in_turn_;
+  ReportServed(request, Outcome::kComplete);
   return true;
 }
 

@@ -2,11 +2,14 @@
 
 #include <algorithm>
 
+#include "collector/base/text_hash.h"
+
 namespace pinfo {
 namespace {
 
 constexpr size_t kMaxRoute = 200;
 constexpr size_t kMinHash = 16;
+constexpr size_t kRecentTarget = 512;  // longer ones are not remembered
 constexpr std::string_view kCut = "...";
 
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
@@ -76,6 +79,20 @@ std::string FoldPath(std::string_view target) {
 }
 
 std::string RouteFolder::RouteOf(const std::string& site, std::string_view target) {
+  Recent& recent = recent_[HashText(target) % recent_.size()];
+  if (!recent.route.empty() && recent.target == target && recent.site == site) {
+    return recent.route;
+  }
+  std::string route = Fold(site, target);
+  // One that the site has no room for is counted each time.
+  if (route == kOtherRoute || target.size() > kRecentTarget) {
+    return route;
+  }
+  recent = {.site = site, .target = std::string(target), .route = route};
+  return route;
+}
+
+std::string RouteFolder::Fold(const std::string& site, std::string_view target) {
   const auto pattern = patterns_.Match(PathOf(target));
   std::string route = pattern ? std::string(*pattern) : FoldPath(target);
   auto found = routes_.find(site);

@@ -19,50 +19,70 @@ constexpr int64_t kBlockRows = 1000;
 constexpr int64_t kFewRows = 100;
 constexpr uint64_t kSaneRows = 1'000'000;  // of a block: more is damage
 
-std::string Insert(std::string_view how, std::string_view table) {
-  std::string sql = fmt::format("{} INTO {}({}) VALUES (?1", how, table, kRequestColumnNames);
-  for (int i = 2; i <= kRequestColumns; ++i) {
-    sql += fmt::format(", ?{}", i);
+// Rows that one statement inserts while blocks are settled: what a statement costs beside its rows
+// is shared by so many. Their parameters stay far below SQLite's limit (32,766).
+constexpr int kRowsAtOnce = 32;
+
+std::string Insert(std::string_view how, std::string_view table, int rows = 1) {
+  std::string sql = fmt::format("{} INTO {}({}) VALUES ", how, table, kRequestColumnNames);
+  for (int i = 0; i < rows * kRequestColumns; ++i) {
+    const char* const before = i % kRequestColumns != 0 ? ", " : i == 0 ? "(" : "), (";
+    sql += fmt::format("{}?{}", before, i + 1);
   }
   return sql + ")";
 }
 
+// Binds the columns of the row to the parameters from `first` + 1 on.
+void BindRequest(Statement& insert, const StoredRequest& row, int first) {
+  VisitColumns(row, [&](const auto& column) { insert.BindAt(++first, column); });
+}
+
+constexpr size_t kVarintMax = 10;
+
+char* PutVarint(char* to, uint64_t value) {
+  while (value >= 0x80) {
+    *to++ = static_cast<char>(value | 0x80);
+    value >>= 7;
+  }
+  *to++ = static_cast<char>(value);
+  return to;
+}
+
+// Writes into memory that has room: at most kColumnMax bytes a column, and its text's.
 class Writer {
  public:
-  explicit Writer(std::string& out) : out_(out) {}
-  void Varint(uint64_t value) {
-    while (value >= 0x80) {
-      out_.push_back(static_cast<char>(value | 0x80));
-      value >>= 7;
-    }
-    out_.push_back(static_cast<char>(value));
-  }
+  static constexpr size_t kColumnMax = kVarintMax + 1;
+  explicit Writer(char* to) : to_(to) {}
+  [[nodiscard]] char* end() const { return to_; }
+
   void Column(int64_t value, int64_t before) {
     const auto difference = static_cast<uint64_t>(value) - static_cast<uint64_t>(before);
-    Varint(difference << 1 ^ (static_cast<int64_t>(difference) < 0 ? ~uint64_t{0} : 0));
+    to_ =
+        PutVarint(to_, difference << 1 ^ (static_cast<int64_t>(difference) < 0 ? ~uint64_t{0} : 0));
   }
   void Column(const std::optional<int64_t>& value, const std::optional<int64_t>& before) {
-    out_.push_back(value ? 1 : 0);
+    *to_++ = value ? 1 : 0;
     if (value) {
       Column(*value, before.value_or(0));
     }
   }
   void Column(const std::string& value, const std::string& before) {
     const bool same = value == before && !value.empty();
-    Varint(same ? 0 : value.size());
+    to_ = PutVarint(to_, same ? 0 : value.size());
     if (same || value.empty()) {
-      out_.push_back(same ? 1 : 0);
+      *to_++ = same ? 1 : 0;
     } else {
-      out_ += value;
+      std::memcpy(to_, value.data(), value.size());
+      to_ += value.size();
     }
   }
   void Column(double value, double) {
-    const auto bits = std::bit_cast<uint64_t>(value);
-    out_.append(reinterpret_cast<const char*>(&bits), sizeof(bits));
+    std::memcpy(to_, &value, sizeof(value));
+    to_ += sizeof(value);
   }
 
  private:
-  std::string& out_;
+  char* to_;
 };
 
 class BlockReader {
@@ -142,9 +162,13 @@ void RequestPacker::Add(const StoredRequest& row) {
     first_id_ = row.id;
     first_start_wall_ns_ = row.start_wall_ns;
   }
-  Writer writer(rows_);
+  const size_t used = rows_.size();
+  rows_.resize(used + kRequestColumns * Writer::kColumnMax + row.target.size() +
+               row.stats_file.size());
+  Writer writer(rows_.data() + used);
   std::apply([&](auto... member) { (writer.Column(row.*member, before_.*member), ...); },
              kRequestMembers);
+  rows_.resize(static_cast<size_t>(writer.end() - rows_.data()));
   before_ = row;
   ++count_;
 }
@@ -160,8 +184,9 @@ std::string RequestPacker::Block() const {
     return {};
   }
   std::string block(1, kVersion);
-  block.reserve(rows_.size() + 10);
-  Writer(block).Varint(static_cast<uint64_t>(count_));
+  block.reserve(rows_.size() + 1 + kVarintMax);
+  char count[kVarintMax];
+  block.append(count, PutVarint(count, static_cast<uint64_t>(count_)));
   return block += rows_;
 }
 
@@ -187,8 +212,7 @@ int64_t UnpackRequests(std::string_view block,
 }
 
 Status InsertRequest(Statement& insert, const StoredRequest& row) {
-  int index = 0;
-  VisitColumns(row, [&](const auto& column) { insert.BindAt(++index, column); });
+  BindRequest(insert, row, 0);
   return insert.Run();
 }
 
@@ -196,12 +220,15 @@ Status RequestBlocks::Prepare(Database& database) {
   const std::string insert = Insert("INSERT", "request");
   // A damaged block may hold an id twice.
   const std::string settle = Insert("INSERT OR IGNORE", "request");
+  const std::string settle_many = Insert("INSERT OR IGNORE", "request", kRowsAtOnce);
+  settling_.resize(kRowsAtOnce);
   return database.Prepare(
       {{&write_, "INSERT INTO request_block(first_id, start_wall_ns, rows) VALUES (?1, ?2, ?3)"},
        {&oldest_, "SELECT id, rows FROM request_block ORDER BY id LIMIT 1"},
        {&oldest_start_, "SELECT start_wall_ns FROM request_block ORDER BY id LIMIT 1"},
        {&insert_, insert.c_str()},
        {&settle_, settle.c_str()},
+       {&settle_many_, settle_many.c_str()},
        {&remove_, "DELETE FROM request_block WHERE id = ?1"}});
 }
 
@@ -245,6 +272,47 @@ Status RequestBlocks::Write() {
   return status;
 }
 
+// Rows in groups. Fails where the database refuses one of them.
+Status RequestBlocks::SettleGroups(std::string_view block, Settled& settled) {
+  size_t gathered = 0;
+  Status status;
+  settled.unreadable = UnpackRequests(block, [&](const StoredRequest& row) {
+    settling_[gathered++] = row;
+    if (gathered == settling_.size()) {
+      for (size_t i = 0; i < gathered; ++i) {
+        BindRequest(settle_many_, settling_[i], static_cast<int>(i) * kRequestColumns);
+      }
+      status = settle_many_.Run();
+      gathered = 0;
+    }
+    ++settled.rows;
+    return status.has_value();
+  });
+  for (size_t i = 0; i < gathered && status; ++i) {
+    status = InsertRequest(settle_, settling_[i]);
+  }
+  return status;
+}
+
+// One by one: what is refused is damage, which must not stand in the others' way.
+Status RequestBlocks::SettleRows(Database& database, std::string_view block, Settled& settled) {
+  Status status;
+  int64_t refused = 0;
+  settled.rows = 0;
+  settled.unreadable = UnpackRequests(block, [&](const StoredRequest& row) {
+    status = InsertRequest(settle_, row);
+    if (!status && database.LastErrorWasOfRow()) {
+      status = {};
+      ++refused;
+      return true;
+    }
+    ++settled.rows;
+    return status.has_value();
+  });
+  settled.unreadable += refused;
+  return status;
+}
+
 Result<Settled> RequestBlocks::SettleInTransaction(Database& database) {
   const Result<bool> found = oldest_.Step();
   if (!found) {
@@ -255,19 +323,11 @@ Result<Settled> RequestBlocks::SettleInTransaction(Database& database) {
     return settled;
   }
   const int64_t id = oldest_.Int(0);
-  Status status;
-  int64_t refused = 0;
-  settled.unreadable = UnpackRequests(oldest_.Blob(1), [&](const StoredRequest& row) {
-    status = InsertRequest(settle_, row);
-    if (!status && database.LastErrorWasOfRow()) {  // damage: it must not stand in the others' way
-      status = {};
-      ++refused;
-      return true;
-    }
-    ++settled.rows;
-    return status.has_value();
-  });
-  settled.unreadable += refused;
+  const std::string_view block = oldest_.Blob(1);
+  Status status = SettleGroups(block, settled);
+  if (!status && database.LastErrorWasOfRow()) {
+    status = SettleRows(database, block, settled);  // rows that are there already are passed over
+  }
   oldest_.Reset();
   if (status) {
     status = remove_.Run(id);

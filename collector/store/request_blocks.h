@@ -1,7 +1,7 @@
 // Rows of requests, packed many to a blob: how they come into the database while the server needs
-// the CPUs. A row of its own costs its insertion 1 to 2 us, with its index; packed, a tenth of that.
-// Blocks are as durable as rows: they are written in the same transactions. They become rows of
-// the table `request` when there is time (Settle), and a reader sees what is not settled yet
+// the CPUs. A row of its own costs its insertion 1 to 2 us, with its index; packed, a tenth of
+// that. Blocks are as durable as rows: they are written in the same transactions. They become rows
+// of the table `request` when there is time (Settle), and a reader sees what is not settled yet
 // beside the rest (ShowUnsettled).
 //
 // A block: version (1 byte), number of rows (varint), then the columns of each row in the order of
@@ -46,7 +46,8 @@ class RequestPacker {
 
 // Visits the rows of a block until visit returns false. Returns how many rows could not be read,
 // because the block is damaged.
-int64_t UnpackRequests(std::string_view block, const std::function<bool(const StoredRequest&)>& visit);
+int64_t UnpackRequests(std::string_view block,
+                       const std::function<bool(const StoredRequest&)>& visit);
 
 // The writing side. Belongs to the store's thread.
 class RequestBlocks {
@@ -72,6 +73,8 @@ class RequestBlocks {
   };
   void EndBlock();
   Result<Settled> SettleInTransaction(Database& database);
+  Status SettleGroups(std::string_view block, Settled& settled);
+  Status SettleRows(Database& database, std::string_view block, Settled& settled);
 
   RequestPacker packer_;
   std::vector<Packed> full_;
@@ -81,6 +84,8 @@ class RequestBlocks {
   Statement oldest_start_;
   Statement insert_;
   Statement settle_;
+  Statement settle_many_;
+  std::vector<StoredRequest> settling_;  // rows of a group that is not inserted yet
   Statement remove_;
 };
 

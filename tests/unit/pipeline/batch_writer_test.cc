@@ -14,7 +14,10 @@ class BatchWriterTest : public testing::Test {
     RequestEntry entry;
     entry.row.id = writer_.NextRequestId();
     entry.process = &processes_.Get(Pid{7});
-    writer_.AddRequest(std::move(entry));
+    std::vector<RequestEntry> entries;
+    entries.push_back(std::move(entry));
+    writer_.AddRequests(entries);
+    EXPECT_TRUE(entries.empty());
   }
   RememberingStore store_;
   ModuleCache modules_;

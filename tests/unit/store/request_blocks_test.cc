@@ -172,8 +172,7 @@ TEST_F(RequestBlocksTest, ADamagedBlockIsCountedAndLeavesTheOthers) {
   auto store = OpenStore();
   AddRequests(*store, Many(1, 2'000));
   {
-    Result<sqlite::Database> database =
-        sqlite::Database::Open(path_, sqlite::OpenMode::kReadWrite);
+    Result<sqlite::Database> database = sqlite::Database::Open(path_, sqlite::OpenMode::kReadWrite);
     ASSERT_EQ(MessageOf(database->Execute("UPDATE request_block SET rows = substr(rows, 1, 99)"
                                           " WHERE id = 1")),
               "");
@@ -187,6 +186,36 @@ TEST_F(RequestBlocksTest, ADamagedBlockIsCountedAndLeavesTheOthers) {
   EXPECT_GT(settled->unreadable, 0);
   SettleAll(*store);
   EXPECT_EQ(Requests().size(), seen);
+}
+
+// Rows go in many at a time; one that the database refuses must not take its neighbours along.
+TEST_F(RequestBlocksTest, ARowThatIsRefusedIsCountedAndLeavesItsNeighbours) {
+  auto store = OpenStore();
+  AddRequests(*store, Many(1, 150));  // the first hundred at once, a block for the rest
+  {
+    sqlite::RequestPacker packer;
+    for (int64_t id = 200; id < 300; ++id) {
+      StoredRequest row;
+      row.id = id == 240 ? 239 : id;  // an id that is taken is passed over
+      packer.Add(row);
+    }
+    Result<sqlite::Database> database = sqlite::Database::Open(path_, sqlite::OpenMode::kReadWrite);
+    ASSERT_EQ(MessageOf(database->Execute(
+                  "CREATE TRIGGER refuse BEFORE INSERT ON request WHEN NEW.id = 250"
+                  " BEGIN SELECT RAISE(ABORT, 'refused'); END")),
+              "");
+    sqlite::Statement replace;
+    ASSERT_EQ(
+        MessageOf(database->Prepare(
+            {{&replace, "UPDATE request_block SET first_id = ?1, start_wall_ns = ?2, rows = ?3"}})),
+        "");
+    ASSERT_EQ(MessageOf(replace.RunBlob(200, 1, packer.Block())), "");
+  }
+  const Result<Settled> settled = store->Settle();
+  ASSERT_EQ(MessageOf(settled), "");
+  EXPECT_EQ(settled->unreadable, 1);
+  EXPECT_EQ(CountIn("request"), 198);
+  EXPECT_EQ(CountIn("request_block"), 0);
 }
 
 }  // namespace
