@@ -13,6 +13,7 @@
 #include "collector/base/duration.h"
 #include "collector/base/unique_fd.h"
 #include "collector/config/load.h"
+#include "collector/config/quantity.h"
 #include "collector/request/rules.h"
 #include "collector/store/sqlite_store.h"
 
@@ -43,7 +44,7 @@ bool SelectsExact(const CaptureOptions& options) {
 Result<std::function<bool(const ServedRequest&)>> MakeProfileRule(const CaptureOptions& options) {
   Result<ProfileRule> rule = ProfileRule::Parse(
       SelectsExact(options) ? "all" : options.profile,
-      {.match = options.match, .exclude = options.exclude, .skip_header = options.skip_header});
+      {.match = options.match, .exclude = options.exclude, .skip_header = options.skip_header, .media_types = options.media_types});
   if (!rule) {
     return tl::unexpected(rule.error());
   }
@@ -145,9 +146,60 @@ void PrintSummary(const PipelineSummary& summary, const GlobalOptions& global) {
   }
 }
 
+// Below 16 MiB little more than names would fit.
+Result<int64_t> KeepBytes(const std::string& text) {
+  const Result<double> bytes = ParseQuantity(text, Dimension::kBytes);
+  if (!bytes) {
+    return tl::unexpected(bytes.error());
+  }
+  constexpr double kLeast = 16 << 20;
+  if (!(*bytes >= kLeast && *bytes <= 1e15)) {
+    return Fail(text + " is no size to keep: between 16MiB and 1000TB");
+  }
+  return static_cast<int64_t>(*bytes);
+}
+
+// How much is kept; the size is the database's, and as much again the stats files'.
+void AddRetentionOptions(CLI::App& command, CaptureOptions& options) {
+  command
+      .add_option("--keep", options.keep_age,
+                  "How long data and stats files are kept, as 14d or 12h")
+      ->check(CLI::Validator([](const std::string& text) { return MessageOf(ParseDuration(text)); },
+                             "TIME"))
+      ->capture_default_str();
+  command
+      .add_option("--keep-size", options.keep_size,
+                  "Of the database at most, and of the stats files: the oldest go")
+      ->check(CLI::Validator([](const std::string& text) { return MessageOf(KeepBytes(text)); },
+                             "SIZE"))
+      ->capture_default_str();
+  command.add_option("--keep-requests", options.keep_requests, "Requests' rows at most")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command.add_option("--keep-processes", options.keep_processes, "Ended processes' rows at most")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+}
+
+Status SetLimits(const CaptureOptions& options, PipelineOptions& pipeline) {
+  const Result<int64_t> age_ns = ParseDuration(options.keep_age);
+  const Result<int64_t> bytes = KeepBytes(options.keep_size);
+  if (!age_ns || !bytes) {
+    return tl::unexpected(age_ns ? bytes.error() : age_ns.error());
+  }
+  pipeline.limits = {.max_age_ns = *age_ns,
+                     .max_bytes = *bytes,
+                     .max_requests = options.keep_requests,
+                     .max_processes = options.keep_processes};
+  pipeline.file_limits.max_age_ns = *age_ns;
+  pipeline.file_limits.max_bytes = *bytes;
+  return {};
+}
+
 }  // namespace
 
 void AddCaptureOptions(CLI::App& command, CaptureOptions& options, bool with_record) {
+  AddRetentionOptions(command, options);
   command.add_option("--duration", options.duration, "End after this time, as 30s or 5m")
       ->check(CLI::Validator([](const std::string& text) { return MessageOf(ParseDuration(text)); },
                              "TIME"));
@@ -167,6 +219,10 @@ void AddCaptureOptions(CLI::App& command, CaptureOptions& options, bool with_rec
   command
       .add_option("--skip-if-header", options.skip_header,
                   "Do not profile requests that carry this header")
+      ->allow_extra_args(false);
+  command
+      .add_option("--media-type", options.media_types,
+                  "Profile only responses of this Content-Type, as text/html or image/*")
       ->allow_extra_args(false);
   command
       .add_option("--profile-rate", options.profile_rate,
@@ -259,6 +315,9 @@ Result<PreparedCapture> PrepareCapture(const CaptureOptions& options, const Glob
   pipeline.native_python = options.native;
   pipeline.profiles_per_second = options.profile_rate;
   pipeline.rows_per_second = options.row_rate;
+  if (Status status = SetLimits(options, pipeline); !status) {
+    return tl::unexpected(status.error());
+  }
   Result<std::unique_ptr<Store>> store = OpenSqliteStore(global.database);
   if (!store) {
     return tl::unexpected(store.error());

@@ -27,12 +27,17 @@ struct CaptureOptions {
   std::vector<std::string> match;
   std::vector<std::string> exclude;
   std::vector<std::string> skip_header;
+  std::vector<std::string> media_types;
   std::string dump_dir;  // empty: "stats" beside the database
   std::string record;
   std::string off_cpu_min = "100us";
   bool no_off_cpu = false;
   double profile_rate = 20;
   double row_rate = 2'000;
+  std::string keep_age = "14d";
+  std::string keep_size = "1GiB";
+  int64_t keep_requests = RetentionLimits().max_requests;
+  int64_t keep_processes = RetentionLimits().max_processes;
   std::vector<std::string> route_patterns;
   size_t max_routes = 200;
   bool no_turns = false;

@@ -86,4 +86,17 @@ std::string StatsFileName(int64_t wall_ns, std::string_view method, int64_t requ
                      safe_method.empty() ? "UNKNOWN" : safe_method, request_id);
 }
 
+bool IsStatsFileName(std::string_view name) {
+  // 0 for a digit, a for a letter.
+  constexpr std::string_view kTime = "00-aaa-0000_00-00-00.000000_";
+  const auto fits = [](char c, char pattern) {
+    return pattern == '0'   ? c >= '0' && c <= '9'
+           : pattern == 'a' ? (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z')
+                            : c == pattern;
+  };
+  return name.size() > kTime.size() && name.ends_with(".stats") &&
+         std::equal(kTime.begin(), kTime.end(), name.begin(),
+                    [&fits](char pattern, char c) { return fits(c, pattern); });
+}
+
 }  // namespace pinfo

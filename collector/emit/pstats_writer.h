@@ -25,5 +25,7 @@ Status WriteStatsFile(const CallGraph& graph, const std::string& path);
 // "DD-Mon-YYYY_HH-MM-SS.uuuuuu_METHOD_ID.stats": local time, English months whatever the locale.
 // The method comes from the network: only letters, digits and '-' of it stay.
 std::string StatsFileName(int64_t wall_ns, std::string_view method, int64_t request_id);
+// Whether a file's name is one of these.
+bool IsStatsFileName(std::string_view name);
 
 }  // namespace pinfo

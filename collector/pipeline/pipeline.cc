@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <chrono>
 #include <filesystem>
+#include <limits>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -12,10 +13,12 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "collector/base/wall_clock.h"
 #include "collector/emit/accumulated_stats.h"
 #include "collector/pipeline/batch_writer.h"
 #include "collector/pipeline/call_book.h"
 #include "collector/pipeline/capture_thread.h"
+#include "collector/pipeline/clock_steps.h"
 #include "collector/pipeline/exact_book.h"
 #include "collector/pipeline/exact_stats.h"
 #include "collector/pipeline/orderer.h"
@@ -75,6 +78,7 @@ class Pipeline {
         processes_(modules_, source.origin(), source.mode()),
         writer_(store, processes_),
         accumulated_(options.dump_dir),
+        stats_files_(options.dump_dir, options.file_limits),
         stacks_(options.native_python, options.live),
         orderer_([&queue](std::unique_ptr<Chunk> chunk) { queue.HandBack(std::move(chunk)); }),
         assembler_({.turns = options.turns},
@@ -105,6 +109,9 @@ class Pipeline {
   CallGraph ProfileOf(const RequestEntry& entry);
   Status StoreBatch(bool all = false);
   void Upkeep(int64_t now_ns);
+  void Retain(int64_t now_ns);
+  void KeepBelowLimit(int64_t now_ns);
+  Status SettleAll();
   void Accumulate(int64_t now_ns);
   void FinishAccumulation();
   void Finish();
@@ -116,11 +123,13 @@ class Pipeline {
   ChunkQueue& queue_;
   PutOff put_off_;
   Settler settler_;
+  ClockSteps clock_steps_;
   Trouble trouble_;
   ModuleCache modules_;
   ProcessTable processes_;
   BatchWriter writer_;
   AccumulatedStats accumulated_;
+  StatsFileKeeper stats_files_;
   int64_t next_accumulation_ns_ = 0;
   Status last_accumulation_;
   StackResolver stacks_;
@@ -340,7 +349,8 @@ Status Pipeline::DecideCandidates(bool all) {
                      .profile_wanted = candidate.profile_wanted});
     wanted += candidate.profile_wanted ? 1 : 0;
   }
-  const int64_t now_ns = MonotonicNs();
+  // A recording is thinned as it would have been when it was made.
+  const int64_t now_ns = options_.live ? MonotonicNs() : orderer_.newest_ns();
   rows_.Refill(now_ns);
   profiles_.Refill(now_ns);
   const std::vector<RowDecision> decisions =
@@ -366,6 +376,7 @@ Status Pipeline::DecideCandidates(bool all) {
         Result<std::string> path = WriteRequestStats(options_.dump_dir, entry.row, graph);
         if (path) {
           entry.row.stats_file = *path;
+          stats_files_.Add(*path, WallClockNs());
         } else if (summary_.stats_file_error.empty()) {
           summary_.stats_file_error = path.error().message;
         }
@@ -454,9 +465,28 @@ void Pipeline::Upkeep(int64_t now_ns) {
     processes_.ForgetEnded(processes_.WallNs(orderer_.newest_ns() - kEndedWaitNs),
                            [this](TrackedProcess& process) { stacks_.Forget(process); });
   }
-  const Result<int64_t> deleted =
-      store_.Retain(processes_.WallNs(now_ns), options_.retain_age_ns, options_.retain_bytes);
+  if (!options_.dump_dir.empty()) {
+    stats_files_.Prune(WallClockNs());
+  }
+  Retain(now_ns);
+}
+
+void Pipeline::Retain(int64_t now_ns) {
+  const int64_t wall_ns = WallClockNs();
+  RetentionLimits limits = options_.limits;
+  if (clock_steps_.IsInDoubt(wall_ns, now_ns)) {
+    limits.max_age_ns = std::numeric_limits<int64_t>::max() / 2;
+  }
+  const Result<int64_t> deleted = store_.Retain(wall_ns, limits);
   trouble_.Note("pruning", deleted ? Status() : tl::unexpected(deleted.error()), now_ns);
+}
+
+// A week may be replayed in minutes.
+void Pipeline::KeepBelowLimit(int64_t now_ns) {
+  const Result<bool> nearly_full = store_.IsNearlyFull(options_.limits);
+  if (nearly_full && *nearly_full) {
+    Retain(now_ns);
+  }
 }
 
 void Pipeline::OnChunk(std::unique_ptr<Chunk> chunk) {
@@ -489,6 +519,9 @@ PipelineSummary Pipeline::Run() {
       if (stored && options_.live && !queue_.closed()) {
         trouble_.Note("sorting rows in", settler_.Slice(processes_.WallNs(now_ns)), now_ns);
       }
+      if (stored && !queue_.closed()) {
+        KeepBelowLimit(now_ns);
+      }
       next_batch_ns = MonotonicNs() + (stored ? kBatchNs : kRetryNs);
     }
     if (now_ns >= next_accumulation_ns_) {
@@ -503,6 +536,16 @@ PipelineSummary Pipeline::Run() {
   return std::move(summary_);
 }
 
+Status Pipeline::SettleAll() {
+  while (true) {
+    const Result<bool> more = settler_.FinishSlice();
+    if (!more || !*more) {
+      return more ? Status() : tl::unexpected(more.error());
+    }
+    KeepBelowLimit(MonotonicNs());
+  }
+}
+
 void Pipeline::Finish() {
   orderer_.Release(INT64_MAX, [this](const RecordView& record) { OnRecord(record); });
   assembler_.Finish(orderer_.newest_ns());
@@ -513,7 +556,7 @@ void Pipeline::Finish() {
   summary_.status = StoreBatch(/*all=*/true);
   if (summary_.status) {
     // What stays put off is safe, and another pinfo's to settle.
-    trouble_.Note("sorting rows in", settler_.Finish(), MonotonicNs());
+    trouble_.Note("sorting rows in", SettleAll(), MonotonicNs());
     summary_.status = queue_.status();
   } else {
     writer_.GiveUpAll();

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "collector/base/result.h"
+#include "collector/pipeline/stats_file_keeper.h"
 #include "collector/request/assembler.h"
 #include "collector/request/route_pattern.h"
 #include "collector/source/recording.h"
@@ -43,8 +44,8 @@ struct PipelineOptions {
   bool exact_selects = false;
   bool native_python = false;  // the interpreter's own frames around Python's, too
   std::optional<int64_t> duration_ns;
-  int64_t retain_age_ns = int64_t{14} * 86'400 * 1'000'000'000;
-  int64_t retain_bytes = int64_t{1} << 30;
+  RetentionLimits limits;       // of the database
+  StatsFileLimits file_limits;  // of dump_dir
 };
 
 struct PipelineSummary {

@@ -8,7 +8,8 @@ namespace pinfo {
 namespace {
 
 constexpr int64_t kSliceNs = 100'000'000;  // a slice comes with every batch: ten a second
-constexpr double kIdleEnough = 0.1;        // below it the machine counts as saturated
+constexpr int64_t kFinishSliceNs = 1'000'000'000;
+constexpr double kIdleEnough = 0.1;  // below it the machine counts as saturated
 constexpr int64_t kPatienceNs = int64_t{30} * 1'000'000'000;
 
 }  // namespace
@@ -21,7 +22,7 @@ int64_t SettleBudgetNs(double idle_share, int64_t waited_ns) {
   return std::max(owed, idle);
 }
 
-Status Settler::WorkFor(int64_t budget_ns) {
+Result<bool> Settler::WorkFor(int64_t budget_ns) {
   const int64_t begin = MonotonicNs();
   do {
     const Result<Settled> settled = store_.Settle();
@@ -30,10 +31,10 @@ Status Settler::WorkFor(int64_t budget_ns) {
     }
     unreadable_ += settled->unreadable;
     if (settled->rows == 0 && settled->unreadable == 0) {
-      break;
+      return false;
     }
   } while (MonotonicNs() - begin < budget_ns);
-  return {};
+  return true;
 }
 
 Status Settler::Slice(int64_t now_wall_ns) {
@@ -46,9 +47,13 @@ Status Settler::Slice(int64_t now_wall_ns) {
     return {};
   }
   const int64_t budget_ns = SettleBudgetNs(idle_share, now_wall_ns - **oldest);
-  return budget_ns == 0 ? Status() : WorkFor(budget_ns);
+  if (budget_ns > 0) {
+    const Result<bool> more = WorkFor(budget_ns);
+    return more ? Status() : tl::unexpected(more.error());
+  }
+  return {};
 }
 
-Status Settler::Finish() { return WorkFor(INT64_MAX); }
+Result<bool> Settler::FinishSlice() { return WorkFor(kFinishSliceNs); }
 
 }  // namespace pinfo

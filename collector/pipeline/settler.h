@@ -16,14 +16,15 @@ class Settler {
 
   // Takes a slice of work, if it is time for one. REQUIRES no batch is open.
   Status Slice(int64_t now_wall_ns);
-  // Everything that is left.
-  Status Finish();
+  // Of everything that is left, a second's work; false: nothing is left.
+  Result<bool> FinishSlice();
 
   // Rows that were put off and could not be read any more.
   [[nodiscard]] int64_t unreadable() const { return unreadable_; }
 
  private:
-  Status WorkFor(int64_t budget_ns);
+  // false: nothing is left.
+  Result<bool> WorkFor(int64_t budget_ns);
 
   Store& store_;
   IdleMeter idle_;

@@ -36,6 +36,7 @@ struct ServedRequest {
   // False: head is but a beginning, and where protocol is empty target may be one too.
   bool head_complete = true;
   int32_t status = 0;
+  std::string media_type;  // of the response's Content-Type, as sent, without parameters
   Outcome outcome = Outcome::kUnknown;
   EndedBy ended_by = EndedBy::kNotSeen;
   int64_t start_ns = 0;

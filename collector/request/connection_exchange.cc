@@ -71,6 +71,7 @@ bool Connection::ReportWhole(const pinfo_response& record, const ExchangeParts& 
   request.protocol = head->protocol;
   request.head = parts.request;
   request.status = answer->status;
+  request.media_type = answer->media_type;
   request.start_ns = ToSigned(received.start_ns);
   request.end_ns = ToSigned(record.last_out_ns);
   request.first_out_ns = ToSigned(record.first_out_ns);

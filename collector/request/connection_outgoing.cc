@@ -147,6 +147,7 @@ Connection::Step Connection::ReadHead(OpenRequest& open, const TurnRecord& turn,
   }
   open.request.first_out_ns = record->first_out_ns;
   open.request.status = head.status;
+  open.request.media_type = head.media_type;
   if (parse.outcome != ParseOutcome::kSuccess) {
     return TakeRest(open, turn);
   }

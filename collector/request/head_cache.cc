@@ -36,6 +36,7 @@ bool ReadPlain(std::string_view bytes, bool to_head, PlainResponse& response) {
   }
   response.status = head.status;
   response.bytes = parse.consumed + body;
+  response.media_type = head.media_type;
   return true;
 }
 

@@ -24,6 +24,7 @@ struct PlainRequest {
 struct PlainResponse {
   int32_t status = 0;
   uint64_t bytes = 0;  // of head and body
+  std::string media_type;
 };
 
 class HeadCache {

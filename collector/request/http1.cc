@@ -296,6 +296,15 @@ void SetResponseFraming(const Framing& framing, std::string_view method, Respons
   }
 }
 
+// "text/html" of "text/html; charset=utf-8".
+std::string_view MediaTypeOf(std::string_view value) {
+  value = value.substr(0, value.find(';'));
+  while (value.ends_with(' ') || value.ends_with('\t')) {
+    value.remove_suffix(1);
+  }
+  return value;
+}
+
 }  // namespace
 
 bool EqualsIgnoreCase(std::string_view a, std::string_view b) {
@@ -356,6 +365,9 @@ HeadParse ParseResponseHead(std::string_view bytes, std::string_view method, Res
   FieldOutcome outcome = FieldOutcome::kField;
   while ((outcome = TakeField(rest, field)) == FieldOutcome::kField) {
     ReadSharedField(field, framing);
+    if (EqualsIgnoreCase(field.name, "content-type")) {
+      head.media_type = MediaTypeOf(field.value);
+    }
   }
   if (!framing.length_valid) {
     return {ParseOutcome::kInvalid, 0};

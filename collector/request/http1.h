@@ -52,6 +52,7 @@ struct ResponseHead {
   std::string_view version;
   BodyFraming framing = BodyFraming::kUntilClose;
   uint64_t content_length = 0;  // with kLength
+  std::string_view media_type;  // of the Content-Type field, without parameters
   bool close = false;
   bool keep_alive = false;
 };

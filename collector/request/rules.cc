@@ -22,12 +22,26 @@ bool AnyMatches(const std::vector<std::string>& globs, std::string_view path) {
                      [path](const std::string& glob) { return GlobMatches(glob, path); });
 }
 
+std::string LowerCase(std::string_view text) {
+  std::string lower(text);
+  for (char& c : lower) {
+    c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  }
+  return lower;
+}
+
 Status CheckFilters(const ProfileFilters& filters) {
   for (const auto* globs : {&filters.match, &filters.exclude}) {
     for (const std::string& glob : *globs) {
       if (glob.empty()) {
         return Fail("'' is not a pattern: give a path such as /api/* or /static/**");
       }
+    }
+  }
+  for (const std::string& type : filters.media_types) {
+    if (type.find('/') == std::string::npos) {
+      return Fail(
+          fmt::format("'{}' is no media type: give one such as text/html or image/*", type));
     }
   }
   for (const std::string& name : filters.skip_header) {
@@ -48,6 +62,9 @@ Result<ProfileRule> ProfileRule::Parse(std::string_view rule, ProfileFilters fil
     return tl::unexpected(status.error());
   }
   ProfileRule parsed;
+  for (std::string& type : filters.media_types) {
+    type = LowerCase(type);
+  }
   parsed.filters_ = std::move(filters);
   if (rule == "all") {
     parsed.kind_ = Kind::kAll;
@@ -88,6 +105,10 @@ Result<ProfileRule> ProfileRule::Parse(std::string_view rule, ProfileFilters fil
 bool ProfileRule::PassesFilters(const ServedRequest& request) const {
   const std::string_view path = PathOf(request.target);
   if (!filters_.match.empty() && !AnyMatches(filters_.match, path)) {
+    return false;
+  }
+  if (!filters_.media_types.empty() &&
+      !AnyMatches(filters_.media_types, LowerCase(request.media_type))) {
     return false;
   }
   return !AnyMatches(filters_.exclude, path) &&

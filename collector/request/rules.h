@@ -12,9 +12,12 @@
 namespace pinfo {
 
 struct ProfileFilters {
-  std::vector<std::string> match;        // globs over the target's path; empty: every path
-  std::vector<std::string> exclude;      // globs over the target's path, stronger than match
-  std::vector<std::string> skip_header;  // requests that carry one of these fields
+  // Globs over the target's path: those wanted (empty: every path), and those not, which are
+  // stronger.
+  std::vector<std::string> match = {};
+  std::vector<std::string> exclude = {};
+  std::vector<std::string> skip_header = {};  // requests that carry one of these fields
+  std::vector<std::string> media_types = {};  // globs over the response's; empty: every one
 };
 
 // Pure apart from the count that 1/N needs. Belongs to one thread.

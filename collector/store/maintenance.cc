@@ -212,11 +212,22 @@ Result<Removed> RemoveProcesses(const std::string& path, std::span<const Process
   });
 }
 
+namespace {
+
+RetentionLimits OnlyByAge(int64_t max_age_ns) {
+  constexpr int64_t kNoLimit = std::numeric_limits<int64_t>::max();
+  return {.max_age_ns = max_age_ns,
+          .max_bytes = kNoLimit,
+          .max_requests = kNoLimit,
+          .max_processes = kNoLimit};
+}
+
+}  // namespace
+
 Result<Removed> RemoveOlderThan(const std::string& path, int64_t now_wall_ns, int64_t max_age_ns) {
   return RemoveFrom(path, [&](Database& database) -> Result<int64_t> {
     for (int64_t rows = 0;;) {
-      const Result<int64_t> removed =
-          sqlite::Retain(database, now_wall_ns, max_age_ns, std::numeric_limits<int64_t>::max());
+      const Result<int64_t> removed = sqlite::Retain(database, now_wall_ns, OnlyByAge(max_age_ns));
       if (!removed || *removed == 0) {
         return removed ? Result<int64_t>(rows) : removed;
       }

@@ -11,7 +11,9 @@ namespace {
 
 constexpr auto kBudget = std::chrono::milliseconds(200);
 constexpr int64_t kChunkRows = 2000;    // of one statement: other writers wait this long
-constexpr int64_t kChunkMinutes = 100;  // each with its histogram
+constexpr int64_t kChunkMinutes = 500;  // each with its histogram
+// With its index and the few buckets of its histogram that are in use, measured with 8 million.
+constexpr int64_t kBytesOfMinute = 90;
 
 // ?1: rows of an earlier time go; ?2: at most so many. Rows of sample and process_status come in
 // nearly in order of time, so their oldest are among the first by id; an index by time would cost
@@ -38,6 +40,16 @@ constexpr const char* kDeleteProcesses =
     "DELETE FROM process WHERE id IN (SELECT id FROM process"
     " WHERE coalesce(end_wall_ns, seen_wall_ns) < ?1 AND NOT EXISTS"
     " (SELECT 1 FROM process_status WHERE process_id = process.id) LIMIT ?2)";
+
+// Beyond a number: the longest ended, with their figures. Collectors may still write of one that
+// has just ended.
+constexpr const char* kDeleteEnded =
+    "DELETE FROM process WHERE id IN (SELECT id FROM process"
+    " WHERE coalesce(end_wall_ns, seen_wall_ns) < ?1 ORDER BY coalesce(end_wall_ns, seen_wall_ns)"
+    " LIMIT ?2)";
+constexpr int64_t kEndedNs = int64_t{600} * 1'000'000'000;
+// Free pages are kept up to this share of the file: what comes next takes them.
+constexpr int64_t kFreePagesShare = 64;
 
 // Own metrics: values by minute, in the order of their series; hours and days stay.
 constexpr const char* kOldestMetricMinute =
@@ -142,13 +154,24 @@ Result<std::optional<int64_t>> OldestChunkEnd(Database& database) {
   return end;
 }
 
+// Minutes are what is known of requests without a row, and stay longest; but many routes' would
+// leave no room for requests. Whether they take more than half of it, as told by their ids.
+Result<bool> MinutesPrevail(Database& database, const RetentionLimits& limits) {
+  return database.QueryInt("SELECT coalesce(max(id) - min(id) + 1, 0) FROM minute")
+      .map([&limits](int64_t rows) { return rows > limits.max_bytes / 2 / kBytesOfMinute; });
+}
+
 // One chunk; false where nothing is left to delete.
-Result<bool> DeleteOldestChunk(Database& database, Sweep& sweep) {
+Result<bool> DeleteOldestChunk(Database& database, Sweep& sweep, const RetentionLimits& limits) {
   const Result<std::optional<int64_t>> end = OldestChunkEnd(database);
   if (!end) {
     return tl::unexpected(end.error());
   }
-  if (!*end) {
+  const Result<bool> minutes_prevail = MinutesPrevail(database, limits);
+  if (!minutes_prevail) {
+    return minutes_prevail;
+  }
+  if (!*end || *minutes_prevail) {
     const Result<int64_t> rows =
         sweep.Delete(kDeleteMinutes, std::numeric_limits<int64_t>::max(), kChunkMinutes);
     return rows.map([](int64_t count) { return count > 0; });
@@ -165,16 +188,55 @@ Result<bool> DeleteOldestChunk(Database& database, Sweep& sweep) {
   return total > 0;
 }
 
-Status DeleteBySize(Database& database, Sweep& sweep, int64_t max_bytes) {
+// How many rows of requests are too many. They are counted, which takes a look at each, only where
+// their ids leave it open.
+Result<int64_t> RequestsBeyond(Database& database, int64_t max_requests) {
+  const Result<int64_t> ids =
+      database.QueryInt("SELECT coalesce(max(id) - min(id) + 1, 0) FROM request");
+  if (!ids || *ids <= max_requests) {
+    return ids.map([](int64_t) { return int64_t{0}; });
+  }
+  return database.QueryInt("SELECT count(*) FROM request").map([max_requests](int64_t count) {
+    return std::max<int64_t>(0, count - max_requests);
+  });
+}
+
+Status DeleteByRows(Database& database, Sweep& sweep, int64_t now_wall_ns,
+                    const RetentionLimits& limits) {
+  const Result<int64_t> processes = database.QueryInt("SELECT count(*) FROM process");
+  Result<int64_t> requests = RequestsBeyond(database, limits.max_requests);
+  if (!processes || !requests) {
+    return tl::unexpected(processes ? requests.error() : processes.error());
+  }
+  if (*processes > limits.max_processes) {
+    const Result<int64_t> deleted =
+        sweep.Delete(kDeleteEnded, now_wall_ns - kEndedNs,
+                     std::min<int64_t>(kChunkRows, *processes - limits.max_processes));
+    if (!deleted) {
+      return tl::unexpected(deleted.error());
+    }
+  }
+  while (*requests > 0 && sweep.InTime()) {
+    const Result<int64_t> deleted = sweep.Delete(
+        kDeleteRequests, std::numeric_limits<int64_t>::max(), std::min(kChunkRows, *requests));
+    if (!deleted || *deleted == 0) {
+      return deleted ? Status() : tl::unexpected(deleted.error());
+    }
+    *requests -= *deleted;
+  }
+  return {};
+}
+
+Status DeleteBySize(Database& database, Sweep& sweep, const RetentionLimits& limits) {
   while (sweep.InTime()) {
     const Result<int64_t> bytes = BytesInUse(database);
     if (!bytes) {
       return tl::unexpected(bytes.error());
     }
-    if (*bytes <= max_bytes) {
+    if (*bytes <= BytesToKeep(limits)) {
       break;
     }
-    const Result<bool> more = DeleteOldestChunk(database, sweep);
+    const Result<bool> more = DeleteOldestChunk(database, sweep, limits);
     if (!more) {
       return tl::unexpected(more.error());
     }
@@ -191,7 +253,11 @@ Status GiveBackPages(Database& database, const Sweep& sweep) {
     if (!free_pages) {
       return tl::unexpected(free_pages.error());
     }
-    if (*free_pages == 0) {
+    const Result<int64_t> pages = database.QueryInt("PRAGMA page_count");
+    if (!pages) {
+      return tl::unexpected(pages.error());
+    }
+    if (*free_pages <= *pages / kFreePagesShare) {
       break;
     }
     if (Status status = database.Execute("PRAGMA incremental_vacuum(1000)"); !status) {
@@ -216,13 +282,19 @@ Result<int64_t> BytesInUse(Database& database) {
   return (figures[0] - figures[1]) * figures[2];
 }
 
-Result<int64_t> Retain(Database& database, int64_t now_wall_ns, int64_t max_age_ns,
-                       int64_t max_bytes) {
+int64_t BytesToKeep(const RetentionLimits& limits) {
+  return limits.max_bytes - limits.max_bytes / 16;
+}
+
+Result<int64_t> Retain(Database& database, int64_t now_wall_ns, const RetentionLimits& limits) {
   Sweep sweep(database);
-  if (const Status status = DeleteByAge(sweep, now_wall_ns - max_age_ns); !status) {
+  if (const Status status = DeleteByAge(sweep, now_wall_ns - limits.max_age_ns); !status) {
     return tl::unexpected(status.error());
   }
-  if (const Status status = DeleteBySize(database, sweep, max_bytes); !status) {
+  if (const Status status = DeleteByRows(database, sweep, now_wall_ns, limits); !status) {
+    return tl::unexpected(status.error());
+  }
+  if (const Status status = DeleteBySize(database, sweep, limits); !status) {
     return tl::unexpected(status.error());
   }
   if (sweep.deleted() > 0) {

@@ -128,10 +128,12 @@ class SqliteStore : public Store {
   Status AddMinute(const MinuteRow& row) override;
   Result<int64_t> PutSession(const SessionRow& row) override;
   Result<Settled> Settle() override;
-  Result<std::optional<int64_t>> OldestUnsettledWallNs() override {
-    return blocks_.OldestWallNs();
+  Result<std::optional<int64_t>> OldestUnsettledWallNs() override { return blocks_.OldestWallNs(); }
+  Result<int64_t> Retain(int64_t now_wall_ns, const RetentionLimits& limits) override;
+  Result<bool> IsNearlyFull(const RetentionLimits& limits) override {
+    return sqlite::BytesInUse(database_).map(
+        [&limits](int64_t bytes) { return bytes > sqlite::BytesToKeep(limits); });
   }
-  Result<int64_t> Retain(int64_t now_wall_ns, int64_t max_age_ns, int64_t max_bytes) override;
 
  private:
   // Runs a write of the open batch. SQLite may end the transaction itself on an error such as a
@@ -152,7 +154,7 @@ class SqliteStore : public Store {
     return result;
   }
   Status WriteRequest(const RequestRow& row);
-  Status SettleForRetention(int64_t cutoff_wall_ns, int64_t max_bytes);
+  Status SettleForRetention(int64_t now_wall_ns, const RetentionLimits& limits);
   Status WriteMinute(const MinuteRow& row);
   Result<int64_t> WriteSession(const SessionRow& row);
 
@@ -500,7 +502,7 @@ Result<Settled> SqliteStore::Settle() {
 }
 
 // Retention knows rows only: what is too old, or may be too much, becomes rows first.
-Status SqliteStore::SettleForRetention(int64_t cutoff_wall_ns, int64_t max_bytes) {
+Status SqliteStore::SettleForRetention(int64_t now_wall_ns, const RetentionLimits& limits) {
   constexpr int kBlocksAtOnce = 20;
   for (int i = 0; i < kBlocksAtOnce; ++i) {
     const Result<std::optional<int64_t>> oldest = blocks_.OldestWallNs();
@@ -508,7 +510,8 @@ Status SqliteStore::SettleForRetention(int64_t cutoff_wall_ns, int64_t max_bytes
     if (!oldest || !bytes) {
       return tl::unexpected(oldest ? bytes.error() : oldest.error());
     }
-    if (!*oldest || (**oldest >= cutoff_wall_ns && *bytes <= max_bytes)) {
+    if (!*oldest ||
+        (**oldest >= now_wall_ns - limits.max_age_ns && *bytes <= sqlite::BytesToKeep(limits))) {
       break;
     }
     if (const Result<Settled> settled = blocks_.SettleOne(database_); !settled) {
@@ -518,14 +521,14 @@ Status SqliteStore::SettleForRetention(int64_t cutoff_wall_ns, int64_t max_bytes
   return {};
 }
 
-Result<int64_t> SqliteStore::Retain(int64_t now_wall_ns, int64_t max_age_ns, int64_t max_bytes) {
+Result<int64_t> SqliteStore::Retain(int64_t now_wall_ns, const RetentionLimits& limits) {
   if (in_batch_) {
     return Fail("nothing can be pruned while a batch is open");
   }
-  if (const Status status = SettleForRetention(now_wall_ns - max_age_ns, max_bytes); !status) {
+  if (const Status status = SettleForRetention(now_wall_ns, limits); !status) {
     return tl::unexpected(status.error());
   }
-  return sqlite::Retain(database_, now_wall_ns, max_age_ns, max_bytes);
+  return sqlite::Retain(database_, now_wall_ns, limits);
 }
 
 }  // namespace

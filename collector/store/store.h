@@ -10,6 +10,7 @@
 #include <string>
 
 #include "collector/base/result.h"
+#include "collector/store/limits.h"
 #include "collector/store/rows.h"
 
 namespace pinfo {
@@ -61,9 +62,11 @@ class Store {
   virtual Result<Settled> Settle() = 0;
   // When the oldest request whose row is put off began; nullopt: none is.
   virtual Result<std::optional<int64_t>> OldestUnsettledWallNs() = 0;
-  // Deletes what is older than max_age_ns and, if the database is larger than max_bytes, the oldest
-  // until it is not. Bounded in time per call; returns rows deleted. REQUIRES no batch is open.
-  virtual Result<int64_t> Retain(int64_t now_wall_ns, int64_t max_age_ns, int64_t max_bytes) = 0;
+  // Deletes what is older than the limits' age, then the oldest of what is more than they allow.
+  // Bounded in time per call; returns rows deleted. REQUIRES no batch is open.
+  virtual Result<int64_t> Retain(int64_t now_wall_ns, const RetentionLimits& limits) = 0;
+  // Whether the database has come so close to the limit of bytes that Retain must not wait. Cheap.
+  virtual Result<bool> IsNearlyFull(const RetentionLimits& limits) = 0;
 };
 
 }  // namespace pinfo

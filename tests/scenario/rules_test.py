@@ -48,6 +48,21 @@ def matching(context):
 
 
 @scenario()
+def media_type(context):
+    """By what was answered: nginx's pages, not its plain texts, nor what has no type."""
+    observed = context.observe(running.Nginx, "--media-type", "TEXT/html")
+    targets = ["/index.html", "/large.bin", "/created", "/nothing", "/index.html?again", "/missing"]
+    for target in targets:
+        traffic.send(observed.server.port, "GET", target)
+    observed.finish()
+    rows = {row["target"]: row["profiled"] for row in context.requests()}
+    # nginx's own pages of errors are HTML.
+    check_equal(rows, {"/index.html": True, "/large.bin": False, "/created": False,
+                       "/nothing": False, "/index.html?again": True, "/missing": True},
+                "profiled: the pages")
+
+
+@scenario()
 def rate(context):
     """More than the rate at once: profiled and left out are all, the latter are told of."""
     targets = [f"/bytes?n={i}" for i in range(60)]

@@ -128,7 +128,8 @@ TEST(RequestTotals, OnlyGrow) {
   EXPECT_EQ(update(first + 1), 8) << "each once";
   EXPECT_EQ(update(first + 100), 8);
   auto store = OpenSqliteStore(path);
-  EXPECT_TRUE((*store)->Retain((first + 200) * 60 * kSecondNs, 60 * kSecondNs, int64_t{1} << 40));
+  EXPECT_TRUE((*store)->Retain((first + 200) * 60 * kSecondNs,
+                               {.max_age_ns = 60 * kSecondNs, .max_bytes = int64_t{1} << 40}));
   add(first + 199, 3);
   EXPECT_EQ(update(first + 200), 11);
   std::filesystem::remove_all(folder);

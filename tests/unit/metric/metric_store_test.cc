@@ -144,14 +144,14 @@ TEST_F(MetricStoreTest, ADatabaseThatIsTooLargeLosesItsOldestMinutes) {
   ASSERT_TRUE(store->Commit());
   auto requests = OpenSqliteStore(path_);
   ASSERT_TRUE(requests);
-  ASSERT_TRUE((*requests)->Retain(kNoon, int64_t{1} << 60, /*max_bytes=*/1));
+  ASSERT_TRUE((*requests)->Retain(kNoon, {.max_age_ns = int64_t{1} << 60, .max_bytes = 1}));
   const auto reader = OpenReader();
   EXPECT_TRUE(reader->Points("a", 60, 0)->empty());
   EXPECT_EQ(reader->Points("a", 3'600, 0)->at(0).points.size(), 10U) << "hours stay";
 }
 
-// Several connections of one process: what opens another one must not drop the locks of those before.
-// Else the next process that closes the database deletes the -wal file below them.
+// Several connections of one process: what opens another one must not drop the locks of those
+// before. Else the next process that closes the database deletes the -wal file below them.
 TEST_F(MetricStoreTest, OtherConnectionsKeepTheirLocks) {
   const auto first = OpenSqliteStore(path_);
   ASSERT_TRUE(first);

@@ -75,7 +75,8 @@ class RememberingStore : public Store {
     return Settled{};
   }
   Result<std::optional<int64_t>> OldestUnsettledWallNs() override { return std::nullopt; }
-  Result<int64_t> Retain(int64_t, int64_t, int64_t) override { return 0; }
+  Result<int64_t> Retain(int64_t, const RetentionLimits&) override { return 0; }
+  Result<bool> IsNearlyFull(const RetentionLimits&) override { return false; }
 
   int begins_to_fail = 0;
   int commits_to_fail = 0;

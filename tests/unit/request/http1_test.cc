@@ -175,5 +175,17 @@ TEST(ChunkScanner, SkipsUnseenBytesWithinAChunkOnly) {
   }
 }
 
+TEST(ResponseHead, MediaTypeWithoutParameters) {
+  for (const auto& [field, type] :
+       {std::pair("Content-Type: text/html; charset=utf-8", "text/html"),
+        std::pair("content-type:image/png ;q", "image/png"), std::pair("Content-Type: ", ""),
+        std::pair("X: y", "")}) {
+    ResponseHead head;
+    const std::string bytes = std::string("HTTP/1.1 200 OK\r\n") + field + "\r\n\r\n";
+    EXPECT_EQ(ParseResponseHead(bytes, "GET", head).outcome, ParseOutcome::kSuccess);
+    EXPECT_EQ(head.media_type, type) << field;
+  }
+}
+
 }  // namespace
 }  // namespace pinfo

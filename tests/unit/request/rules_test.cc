@@ -45,13 +45,25 @@ TEST(ProfileRule, ChoosesByItsKind) {
 }
 
 TEST(ProfileRule, FiltersComeFirst) {
-  ProfileRule rule = Rule("1/2", {{"/api/*"}, {"/api/private/**"}, {"X-Probe"}});
+  ProfileRule rule = Rule("1/2", {{"/api/*"}, {"/api/private/**"}, {"X-Probe"}, {}});
   EXPECT_FALSE(rule.Wants(Request("/other")));
   EXPECT_TRUE(rule.Wants(Request("/api/a?x=/api/private")));
   EXPECT_FALSE(rule.Wants(Request("/api/private")));
   EXPECT_FALSE(rule.Wants(Request("/api/b")));
   EXPECT_TRUE(rule.Wants(Request("/api/c")));
-  EXPECT_FALSE(Rule("all", {{}, {}, {"Referer"}}).Wants(Request("/")));
+  EXPECT_FALSE(Rule("all", {.skip_header = {"Referer"}}).Wants(Request("/")));
+}
+
+TEST(ProfileRule, MediaTypesAreOfTheResponse) {
+  ServedRequest page = Request("/");
+  page.media_type = "Text/HTML";
+  ServedRequest image = Request("/");
+  image.media_type = "image/png";
+  ProfileRule rule = Rule("all", {.media_types = {"text/html", "application/*"}});
+  EXPECT_TRUE(rule.Wants(page));
+  EXPECT_FALSE(rule.Wants(image));
+  EXPECT_FALSE(rule.Wants(Request("/")));  // no type, or not known
+  EXPECT_TRUE(Rule("all", {.media_types = {"IMAGE/*"}}).Wants(image));
 }
 
 TEST(ProfileRule, NamesWhatItCannotRead) {
@@ -61,8 +73,9 @@ TEST(ProfileRule, NamesWhatItCannotRead) {
     ASSERT_FALSE(rule.has_value()) << bad;
     EXPECT_THAT(rule.error().message, ::testing::HasSubstr(std::string("'") + bad + "'"));
   }
-  EXPECT_FALSE(ProfileRule::Parse("all", {{""}, {}, {}}).has_value());
-  const auto header = ProfileRule::Parse("all", {{}, {}, {"X: y"}});
+  EXPECT_FALSE(ProfileRule::Parse("all", {{""}, {}, {}, {}}).has_value());
+  EXPECT_FALSE(ProfileRule::Parse("all", {.media_types = {"html"}}).has_value());
+  const auto header = ProfileRule::Parse("all", {{}, {}, {"X: y"}, {}});
   ASSERT_FALSE(header.has_value());
   EXPECT_THAT(header.error().message, ::testing::HasSubstr("'X: y'"));
 }

@@ -1,4 +1,6 @@
 // The database stays within an age and a size, and gives the space back.
+#include <set>
+
 #include <gmock/gmock.h>
 
 #include "tests/unit/store/store_fixture.h"
@@ -6,6 +8,7 @@
 namespace pinfo {
 namespace {
 
+using testing::ElementsAre;
 using testing::SizeIs;
 
 constexpr int64_t kNoLimit = int64_t{1} << 60;
@@ -16,7 +19,8 @@ class RetentionTest : public StoreFixture {
   static int64_t RetainAll(Store& store, int64_t now, int64_t max_age, int64_t max_bytes) {
     int64_t deleted = 0;
     while (true) {
-      const Result<int64_t> rows = store.Retain(now, max_age, max_bytes);
+      const Result<int64_t> rows =
+          store.Retain(now, {.max_age_ns = max_age, .max_bytes = max_bytes});
       EXPECT_EQ(MessageOf(rows), "");
       if (!rows || *rows == 0) {
         return deleted;
@@ -90,6 +94,68 @@ TEST_F(RetentionTest, ADatabaseThatIsTooLargeShrinksFromItsOldEnd) {
   ASSERT_FALSE(left.empty());
   EXPECT_EQ(left.front().id.value, deleted + 1);
   EXPECT_EQ(left.back().id.value, 20'000);
+}
+
+TEST_F(RetentionTest, MinutesOfManyRoutesLeaveRoomForRequests) {
+  const std::unique_ptr<Store> store = OpenStore();
+  std::vector<RequestRow> rows;
+  for (int64_t id = 1; id <= 3'000; ++id) {
+    rows.push_back(MakeRequest(id));
+  }
+  AddRequests(*store, rows);
+  while (store->Settle()->rows > 0) {
+  }
+  ASSERT_TRUE(store->Begin());
+  for (int64_t minute = 1; minute <= 20'000; ++minute) {
+    AddMinuteAt(*store, minute);
+  }
+  ASSERT_TRUE(store->Commit());
+  const int64_t full = OpenReader()->GetTotals()->database_bytes;
+  RetainAll(*store, kEpoch, kNoLimit, full * 3 / 4);
+  EXPECT_EQ(OpenReader()->GetTotals()->request_rows, 3'000);
+  EXPECT_LT(OpenReader()->GetTotals()->latency.count, 20'000);
+}
+
+TEST_F(RetentionTest, TooManyRequestsLoseTheOldest) {
+  const std::unique_ptr<Store> store = OpenStore();
+  std::vector<RequestRow> rows;
+  for (int64_t id = 1; id <= 10'000; ++id) {
+    rows.push_back(MakeRequest(id));
+  }
+  AddRequests(*store, rows);
+  while (store->Settle()->rows > 0) {
+  }
+  int64_t deleted = 0;
+  for (int64_t more = 1; more > 0; deleted += more) {
+    more = store->Retain(kEpoch, {.max_age_ns = kNoLimit, .max_requests = 5'000}).value();
+  }
+  EXPECT_EQ(deleted, 5'000);
+  EXPECT_EQ(Requests({.order = RequestOrder::kOldest, .limit = 1})[0].id.value, 5'001);
+}
+
+TEST_F(RetentionTest, TooManyProcessesLoseThoseThatEndedFirst) {
+  const std::unique_ptr<Store> store = OpenStore();
+  ASSERT_TRUE(store->Begin());
+  const int64_t now = kEpoch + 100'000 * kSecond;
+  for (uint32_t pid = 1; pid <= 10; ++pid) {
+    ProcessRow row = MakeProcess(pid);
+    row.seen_wall_ns = now;
+    if (pid > 4) {  // the last of them ended just now
+      row.end_wall_ns = pid == 10 ? now : kEpoch + int64_t{pid} * kSecond;
+    }
+    const ProcessId id = store->PutProcess(row).value();
+    ASSERT_TRUE(store->AddStatus(MakeStatus(id, now - kSecond)));
+  }
+  ASSERT_TRUE(store->Commit());
+  EXPECT_EQ(store->Retain(now, {.max_age_ns = kNoLimit, .max_processes = 7}).value(), 3);
+  std::set<uint32_t> left;
+  const Result<std::vector<ProcessSummary>> processes = OpenReader()->Processes();
+  for (const ProcessSummary& summary : *processes) {
+    left.insert(summary.process.pid.value);
+  }
+  EXPECT_THAT(left, ElementsAre(1, 2, 3, 4, 8, 9, 10));
+  // Those that live, and those that may still be written of, stay whatever the limit.
+  EXPECT_EQ(store->Retain(now, {.max_age_ns = kNoLimit, .max_processes = 1}).value(), 2);
 }
 
 TEST_F(RetentionTest, FreedSpaceIsGivenBackToTheFileSystem) {

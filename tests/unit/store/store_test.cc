@@ -85,7 +85,7 @@ TEST_F(StoreTest, CallsOfARequestComeBackAndGoWithIt) {
     EXPECT_THAT((*reader)->RequestCalls(RequestId{2}).value(), SizeIs(0));
   }
   // Older than a second at the end of all time: both requests go, and what belongs to them.
-  ASSERT_TRUE(store->Retain(kEpoch + 1'000'000 * kSecond, kSecond, int64_t{1} << 30).has_value());
+  ASSERT_TRUE(store->Retain(kEpoch + 1'000'000 * kSecond, {.max_age_ns = kSecond}).has_value());
   const Result<std::unique_ptr<Reader>> reader = OpenSqliteReader(path_);
   ASSERT_EQ(MessageOf(reader), "");
   EXPECT_THAT((*reader)->RequestCalls(RequestId{1}).value(), SizeIs(0));
@@ -144,7 +144,7 @@ TEST_F(StoreTest, NothingIsWrittenOutsideOfABatch) {
   ASSERT_TRUE(store->Begin());
   EXPECT_FALSE(store->Begin());
   EXPECT_FALSE(store->ReserveRequestIds(10));
-  EXPECT_FALSE(store->Retain(kEpoch, 0, 0));
+  EXPECT_FALSE(store->Retain(kEpoch, {.max_age_ns = 0, .max_bytes = 0}));
   EXPECT_TRUE(store->Commit());
 }
 
