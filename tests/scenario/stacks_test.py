@@ -265,6 +265,12 @@ def kernel_stacks(context):
     shown = context.json_lines("requests", "--limit", "1", "--route", "/sleep")[0]
     verdict = context.json_lines("show", shown["id"])[0]["verdict"]
     check("_[k]" not in verdict, f"a wait is the application's call: {verdict}")
+    database = context.home / "replayed.db"
+    context.pinfo("replay", recording, database=database)
+    replayed = context.json_lines("stats", "--route", "/sleep", database=database)
+    check_equal({row["function"]: row["total_ns"] for row in replayed
+                 if row["function"].endswith("_[k]")},
+                {name: row["total_ns"] for name, row in kernel.items()}, "replayed functions")
 
 
 if __name__ == "__main__":
