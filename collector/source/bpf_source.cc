@@ -265,6 +265,8 @@ Status BpfSourceImpl::FollowTree(Pid pid) {
     return {};
   }
   const uint8_t one = 1;
+  auto& hints = loaded_.skeleton->bss->followed_hints;
+  hints[pid.value % std::size(hints)] = 1;
   if (bpf_map_update_elem(bpf_map__fd(loaded_.skeleton->maps.followed), &pid.value, &one,
                           BPF_ANY) != 0) {
     followed_.erase(pid);
