@@ -90,12 +90,14 @@ static __always_inline void connection_begin(struct connection *connection, stru
  * done: bytes of this call that earlier records have told of. */
 static __always_inline pinfo_u16 fill_received(struct pinfo_received *record,
                                                struct connection *connection,
+                                               const struct thread_state *thread,
                                                const struct user_buffer *buffer, pinfo_u64 now,
                                                pinfo_u64 n, pinfo_u64 done, pinfo_u32 room) {
   struct pinfo_turn *turn = &connection->turn;
 
   record->captured = copy_user(record + 1, room, buffer);
-  fill_header(&record->header, PINFO_RECORD_RECEIVED, sizeof(*record) + record->captured, now);
+  fill_header_of(&record->header, thread, PINFO_RECORD_RECEIVED,
+                 sizeof(*record) + record->captured, now);
   record->connection = turn->connection;
   record->start_ns = turn->start_ns;
   record->established_ns = turn->established_ns;
@@ -119,6 +121,7 @@ static __always_inline pinfo_u16 fill_received(struct pinfo_received *record,
 
 /* One record with room for `room` bytes of payload, a constant; returns how many it has. */
 static __always_inline pinfo_u16 send_received(struct connection *connection,
+                                               const struct thread_state *thread,
                                                const struct user_buffer *buffer, pinfo_u64 now,
                                                pinfo_u64 n, pinfo_u64 done, pinfo_u32 room) {
   struct pinfo_received *record = bpf_ringbuf_reserve(&ring, sizeof(*record) + room, 0);
@@ -129,16 +132,16 @@ static __always_inline pinfo_u16 send_received(struct connection *connection,
     count_loss(PINFO_LOSS_RING_RECEIVED);
     return 0;
   }
-  captured = fill_received(record, connection, buffer, now, n, done, room);
+  captured = fill_received(record, connection, thread, buffer, now, n, done, room);
   bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
   return captured;
 }
 
 /* The call's bytes, or as many as are wanted: beyond the first PINFO_CAPTURE_MAX only while the
- * head goes on. The sizes keep the ring small for small requests. hold: the thread keeps them, which
- * holds nothing yet; NULL: they are sent. */
+ * head goes on. The sizes keep the ring small for small requests. hold: the running thread keeps them,
+ * which holds nothing yet; else they are sent. */
 static __always_inline void capture_received(struct connection *connection,
-                                             struct thread_state *hold,
+                                             struct thread_state *thread, bool hold,
                                              const struct byte_source *source, pinfo_u64 now,
                                              pinfo_u64 n) {
   struct user_buffer buffer = source_buffer(source, n);
@@ -149,19 +152,19 @@ static __always_inline void capture_received(struct connection *connection,
   pinfo_u32 i;
 
   if (hold && room <= PINFO_EXCHANGE_CAPTURE_MAX) {
-    done = fill_received(&hold->request.received, connection, &buffer, now, n, 0,
+    done = fill_received(&thread->request.received, connection, thread, &buffer, now, n, 0,
                          PINFO_EXCHANGE_CAPTURE_MAX);
-    hold->request_held = 1;
+    thread->request_held = 1;
   } else if (room <= 144) {
-    done = send_received(connection, &buffer, now, n, 0, 144);
+    done = send_received(connection, thread, &buffer, now, n, 0, 144);
   } else if (room <= 912) {
-    done = send_received(connection, &buffer, now, n, 0, 912);
+    done = send_received(connection, thread, &buffer, now, n, 0, 912);
   } else if (buffer.vector && buffer.length <= PINFO_CAPTURE_MAX / 2) {
-    done = send_received(connection, &buffer, now, n, 0, PINFO_CAPTURE_MAX);
+    done = send_received(connection, thread, &buffer, now, n, 0, PINFO_CAPTURE_MAX);
   } else {
     buffer.vector = 0;
     for (i = 0; i < PINFO_HEAD_CAPTURE_MAX / PINFO_CAPTURE_MAX; i++) {
-      send_received(connection, &buffer, now, n, done, PINFO_CAPTURE_MAX);
+      send_received(connection, thread, &buffer, now, n, done, PINFO_CAPTURE_MAX);
       if (buffer.length <= PINFO_CAPTURE_MAX) {
         done += buffer.length;
         break;
@@ -187,14 +190,13 @@ static __always_inline void on_received(struct connection *connection, struct th
   thread_flush(thread);
   calls_flush(thread);
   thread_spent(thread, now, &spent);
-  todo = pinfo_turn_receive(turn, now, n, (pinfo_u32)bpf_get_current_pid_tgid(), &spent);
+  todo = pinfo_turn_receive(turn, now, n, thread->tid, &spent);
   if (todo & PINFO_TURN_BEGAN)
     thread->open_turns += 1;
   take_up(thread, turn->connection, turn->number, now, &spent);
   if (todo & PINFO_TURN_CAPTURE)
-    capture_received(connection,
-                     (todo & PINFO_TURN_BEGAN) && n <= PINFO_EXCHANGE_CAPTURE_MAX ? thread : NULL,
-                     source, now, n);
+    capture_received(connection, thread,
+                     (todo & PINFO_TURN_BEGAN) && n <= PINFO_EXCHANGE_CAPTURE_MAX, source, now, n);
 }
 
 /* The server or its peer has ended the connection. thread: the closing thread where the server

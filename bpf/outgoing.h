@@ -35,7 +35,7 @@ static __always_inline void open_turn_ended(pinfo_u32 begin_tid, struct thread_s
 
   if (!begin_tid)
     return;
-  if (thread && begin_tid == (pinfo_u32)bpf_get_current_pid_tgid()) {
+  if (thread && begin_tid == thread->tid) {
     if (thread->open_turns)
       thread->open_turns -= 1;
     return;
@@ -49,7 +49,7 @@ static __always_inline void open_turn_ended(pinfo_u32 begin_tid, struct thread_s
 
 /* Whether the running thread has at most one request open. */
 static __always_inline bool serves_one_at_a_time(struct thread_state *thread) {
-  const pinfo_u32 tid = (pinfo_u32)bpf_get_current_pid_tgid();
+  const pinfo_u32 tid = thread->tid;
   pinfo_u32 *count;
   pinfo_u32 ended;
 

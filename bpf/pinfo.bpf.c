@@ -225,6 +225,7 @@ int BPF_PROG(task_newtask, struct task_struct *task, unsigned long clone_flags) 
     flags = bpf_map_lookup_elem(&followed, &parent_pid);
     if (!flags)
       return 0;
+    hint_followed(pid);
     if (bpf_map_update_elem(&followed, &pid, flags, BPF_ANY)) {
       count_loss(PINFO_LOSS_THREAD_MAP);
       return 0;
@@ -233,6 +234,7 @@ int BPF_PROG(task_newtask, struct task_struct *task, unsigned long clone_flags) 
   }
   thread = bpf_task_storage_get(&threads, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
   if (thread) {
+    thread_is(thread, task);
     thread->since_ns = bpf_ktime_get_ns();
     thread->run_state = THREAD_RUNNABLE;
   } else {
@@ -259,11 +261,15 @@ int BPF_PROG(sched_process_exec, struct task_struct *task, int old_pid,
              struct linux_binprm *binprm) {
   const pinfo_u32 pid = task->tgid;
   const pinfo_u8 flags = FOLLOWED;
+  struct thread_state *thread;
   struct pinfo_exec *record;
   long length;
 
   if (!is_followed(pid))
     return 0;
+  thread = known_thread(task);
+  if (thread)
+    thread_is(thread, task);
   bpf_map_update_elem(&followed, &pid, &flags, BPF_EXIST); /* its libraries are gone */
   python_forget(pid);
   record = bpf_ringbuf_reserve(&ring, sizeof(*record) + EXEC_PATH_MAX, 0);

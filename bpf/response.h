@@ -14,8 +14,7 @@
  * SEGMENT record that tells the thread's time. */
 static __always_inline bool response_tells_time(const struct pinfo_turn *turn,
                                                 const struct thread_state *thread) {
-  return turn->begin_tid == (pinfo_u32)bpf_get_current_pid_tgid() &&
-         thread->segment_ns == turn->start_ns;
+  return turn->begin_tid == thread->tid && thread->segment_ns == turn->start_ns;
 }
 
 /* All of a response record but its header's size and its payload's lengths. */
@@ -242,8 +241,8 @@ static __always_inline void on_sent(struct connection *connection, struct thread
   fill_response(response, turn, thread, &spent, now, n);
   if (end_seen)
     response->flags |= PINFO_RESPONSE_END_SEEN;
-  fill_header(&response->header, PINFO_RECORD_RESPONSE, sizeof(*response) + response->captured,
-              now);
+  fill_header_of(&response->header, thread, PINFO_RECORD_RESPONSE,
+                 sizeof(*response) + response->captured, now);
   thread->pending_active = 1;
 }
 

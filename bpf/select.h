@@ -55,6 +55,7 @@ static __always_inline void adopt(struct task_struct *task, pinfo_u64 now) {
   /* Process 1 holds listening sockets for others; to follow it is to follow the whole machine. */
   if (pid <= 1 || pid == knob_own_pid || is_followed(pid))
     return;
+  hint_followed(pid);
   if (bpf_map_update_elem(&followed, &pid, &one, BPF_ANY)) {
     count_loss(PINFO_LOSS_THREAD_MAP);
     return;

@@ -147,6 +147,8 @@ struct pending_calls {
 };
 
 struct thread_state {
+  pinfo_u32 pid; /* of its process */
+  pinfo_u32 tid;
   struct pinfo_thread_time spent; /* up to since_ns */
   pinfo_u64 since_ns;             /* when the run state was entered */
   pinfo_u64 connection;           /* whose turn the thread handles; 0: nobody's */
@@ -205,6 +207,16 @@ struct {
   __type(value, pinfo_u8);
 } followed SEC(".maps");
 
+/* A byte for each low half of a process id: 0 where no process with it is in `followed`. It spares
+ * every other process of the machine a look into that table at each send and receive. Bytes are set
+ * before the table has the process, by both sides, and never taken back. */
+#define FOLLOWED_HINTS 65536
+__u8 followed_hints[FOLLOWED_HINTS];
+
+static __always_inline void hint_followed(pinfo_u32 tgid) {
+  followed_hints[tgid & (FOLLOWED_HINTS - 1)] = 1;
+}
+
 /* Local TCP ports on which followed processes listen, host byte order. */
 struct {
   __uint(type, BPF_MAP_TYPE_HASH);
@@ -258,6 +270,18 @@ static __always_inline void count_loss(pinfo_u32 kind) {
 
   if (count)
     *count += 1;
+}
+
+/* Of a record that the running thread makes of itself, which is followed. */
+static __always_inline void fill_header_of(struct pinfo_header *header,
+                                           const struct thread_state *thread, pinfo_u16 type,
+                                           pinfo_u32 size, pinfo_u64 now) {
+  header->size = size;
+  header->type = type;
+  header->reserved = 0;
+  header->pid = thread->pid;
+  header->tid = thread->tid;
+  header->time_ns = now;
 }
 
 static __always_inline void fill_header(struct pinfo_header *header, pinfo_u16 type, pinfo_u32 size,

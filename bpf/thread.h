@@ -10,7 +10,8 @@
 #include "state.h"
 
 static __always_inline bool is_followed(pinfo_u32 tgid) {
-  return tgid != knob_own_pid && bpf_map_lookup_elem(&followed, &tgid) != NULL;
+  return followed_hints[tgid & (FOLLOWED_HINTS - 1)] && tgid != knob_own_pid &&
+         bpf_map_lookup_elem(&followed, &tgid) != NULL;
 }
 
 /* State of a task that is known to be followed, else NULL: one load for most others. */
@@ -18,8 +19,14 @@ static __always_inline struct thread_state *known_thread(struct task_struct *tas
   return task->bpf_storage ? bpf_task_storage_get(&threads, task, 0, 0) : NULL;
 }
 
+/* Which thread it is. Again at exec: a thread that is not its process's first becomes that one. */
+static __always_inline void thread_is(struct thread_state *thread, struct task_struct *task) {
+  thread->pid = task->tgid;
+  thread->tid = task->pid;
+}
+
 /* State of the running thread if its process is followed, else NULL. Costs one storage look-up for
- * a followed thread, and a hash look-up more for every other. */
+ * a followed thread, and a few loads for nearly every other. */
 static __always_inline struct thread_state *current_thread(void) {
   struct task_struct *task = bpf_get_current_task_btf();
   struct thread_state *thread = known_thread(task);
@@ -33,6 +40,7 @@ static __always_inline struct thread_state *current_thread(void) {
     count_loss(PINFO_LOSS_THREAD_MAP);
     return NULL;
   }
+  thread_is(thread, task);
   thread->since_ns = bpf_ktime_get_ns();
   thread->loose_ns = thread->since_ns;
   thread->run_state = THREAD_RUNNING;

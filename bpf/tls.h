@@ -4,8 +4,9 @@
  *
  * There is no return probe, which would put an address of its own on the target's stack: a probe at
  * the function's entry notes its arguments in the thread's state, and probes on the function's own
- * `ret` instructions (found by the loader) take the note and the result. The stack pointer, the same
- * at both, tells this call's return from any other's.
+ * `ret` instructions take the note and the result; or on instructions near them that the kernel need
+ * not single-step, which the loader finds (collector/tls/function_probes.h). The stack pointer, made
+ * the same at both, tells this call's return from any other's.
  *
  * An SSL object has a connection of its own, the *session*, with the same state machine and records
  * as a socket. A socket that the calling thread reads or writes within the call, with TLS records on
@@ -191,10 +192,16 @@ static __always_inline bool tls_is_read(pinfo_u32 function) {
   return function <= PINFO_TLS_READ_EARLY;
 }
 
+/* The stack pointer at the entry of the function that the probe is in. */
+static __always_inline pinfo_u64 tls_entry_sp(struct user_probe_context *context, pinfo_u64 cookie) {
+  return context->sp + (cookie >> PINFO_TLS_COOKIE_STACK_SHIFT);
+}
+
 SEC("uprobe")
 int tls_enter(struct user_probe_context *context) {
+  const pinfo_u64 cookie = bpf_get_attach_cookie(context);
   /* Read here, once: the verifier wants each at a constant offset. */
-  const pinfo_u64 sp = context->sp;
+  const pinfo_u64 sp = tls_entry_sp(context, cookie);
   const pinfo_u64 argument4 = ARCH_FUNCTION_ARG4(context);
   const pinfo_u64 argument5 = ARCH_FUNCTION_ARG5(context);
   struct thread_state *thread = current_thread();
@@ -211,7 +218,7 @@ int tls_enter(struct user_probe_context *context) {
   call->buffer = ARCH_ARG2(context);
   call->length = ARCH_ARG3(context);
   call->done = argument4;
-  call->function = bpf_get_attach_cookie(context) & 255;
+  call->function = cookie & PINFO_TLS_COOKIE_FUNCTION;
   if (call->function == PINFO_TLS_WRITE_EX2)
     call->done = argument5;
   if (call->function == PINFO_TLS_SENDFILE) {
@@ -230,7 +237,8 @@ int tls_return(struct user_probe_context *context) {
   struct tls_call call;
   pinfo_u64 n, now;
 
-  if (!thread || !thread->tls.ssl || thread->tls.sp != context->sp)
+  if (!thread || !thread->tls.ssl ||
+      thread->tls.sp != tls_entry_sp(context, bpf_get_attach_cookie(context)))
     return 0;
   call = thread->tls;
   thread->tls.ssl = 0;
@@ -257,7 +265,7 @@ int tls_return(struct user_probe_context *context) {
 
 SEC("uprobe")
 int tls_state(struct user_probe_context *context) {
-  const bool server = (bpf_get_attach_cookie(context) & 255) == PINFO_TLS_ACCEPT;
+  const bool server = (bpf_get_attach_cookie(context) & PINFO_TLS_COOKIE_FUNCTION) == PINFO_TLS_ACCEPT;
   struct connection *session;
   bool is_new;
 

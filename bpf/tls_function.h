@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0 */
 /*
  * The functions of OpenSSL's libssl (1.1.0 to 3.x) that are probed, as the loader tells them to the
- * BPF programs: the low byte of a probe's cookie. Their signatures: SSL_read(3), SSL_write(3),
- * SSL_read_early_data(3), SSL_set_connect_state(3), SSL_accept(3), SSL_free(3). No includes.
+ * BPF programs: the low byte of a probe's cookie. Above it are the bytes by which the stack pointer
+ * at the probe is below what it was at the function's entry. Their signatures: SSL_read(3),
+ * SSL_write(3), SSL_read_early_data(3), SSL_set_connect_state(3), SSL_accept(3), SSL_free(3). No
+ * includes.
  */
 #ifndef PINFO_BPF_TLS_FUNCTION_H
 #define PINFO_BPF_TLS_FUNCTION_H
+
+#define PINFO_TLS_COOKIE_FUNCTION 255
+#define PINFO_TLS_COOKIE_STACK_SHIFT 8
 
 enum pinfo_tls_function {
   PINFO_TLS_READ = 1,       /* int (ssl, buffer, int n): bytes read, or <= 0 */

@@ -10,7 +10,7 @@
 #ifndef PINFO_BPF_WIRE_H
 #define PINFO_BPF_WIRE_H
 
-#define PINFO_WIRE_VERSION 7
+#define PINFO_WIRE_VERSION 8
 
 typedef unsigned char pinfo_u8;
 typedef unsigned short pinfo_u16;
@@ -62,6 +62,7 @@ enum pinfo_record_type {
   PINFO_RECORD_SYSTEM = 16,      /* struct pinfo_system: /proc figures of the machine at one moment */
   PINFO_RECORD_EXCHANGE = 17,    /* struct pinfo_exchange + captured bytes + a RECEIVED record */
   PINFO_RECORD_CALL = 18,        /* struct pinfo_call + path of a unix socket */
+  PINFO_RECORD_KERNEL_FUNCTION = 19, /* struct pinfo_kernel_function + names */
 };
 
 /* Every record begins with this. size counts the header and the payload, without alignment. */
@@ -438,6 +439,16 @@ struct pinfo_system {
   pinfo_u32 io_pressure_bp;
 };
 
+/* A function of the kernel, from before the first sample whose stack goes through it. Payload: its name
+ * and its module's as in /proc/kallsyms ("[kernel]": none), each followed by a zero byte. */
+struct pinfo_kernel_function {
+  struct pinfo_header header; /* of that sample, a little earlier */
+  pinfo_u64 begin;            /* addresses from here ... */
+  pinfo_u64 end;              /* ... up to, not with, this one are the function's */
+  pinfo_u32 text_bytes;       /* of the payload */
+  pinfo_u32 reserved;
+};
+
 /* Where something was lost. Each place is counted on its own and shown by every view. */
 enum pinfo_loss_kind {
   PINFO_LOSS_RING_RECEIVED = 0,  /* ring full: a request's beginning */
@@ -496,5 +507,6 @@ PINFO_ASSERT_SIZE(struct pinfo_exact_function, 40);
 PINFO_ASSERT_SIZE(struct pinfo_exact_edge, 32);
 PINFO_ASSERT_SIZE(struct pinfo_segment, 80);
 PINFO_ASSERT_SIZE(struct pinfo_exchange, 128);
+PINFO_ASSERT_SIZE(struct pinfo_kernel_function, 48);
 
 #endif /* PINFO_BPF_WIRE_H */

@@ -1,6 +1,7 @@
 #include "html/content.h"
 
 #include <algorithm>
+#include <memory>
 #include <random>
 #include <utility>
 
@@ -130,53 +131,69 @@ HasPage Content::PageOf() const {
   };
 }
 
-Status Content::WriteRequests(const RequestRowsWriter::Sink& sink) {
-  RequestFilter filter = BaseFilter();
-  const Result<int64_t> all = reader_.CountRequests(filter);
-  if (!all) {
-    return tl::unexpected(all.error());
+Result<const RequestScan*> Content::Scanned() {
+  if (options_.live) {
+    return nullptr;
   }
-  filter.limit = options_.requests;
+  if (!scan_) {
+    Result<RequestScan> scan = RequestScan::Run(
+        reader_, BaseFilter(),
+        {.listed = options_.requests, .profiles = options_.profiles, .of_route = kSlowestOfRoute});
+    if (!scan) {
+      return tl::unexpected(scan.error());
+    }
+    scan_ = std::move(*scan);
+    pages_.emplace();
+    for (const RequestId id : scan_->profiles) {
+      pages_->insert(id.value);
+    }
+  }
+  return &*scan_;
+}
+
+Status Content::WriteRequests(const RequestRowsWriter::Sink& sink) {
+  const Result<const RequestScan*> scan = Scanned();
+  if (!scan) {
+    return tl::unexpected(scan.error());
+  }
   RequestRowsWriter writer(sink, PageOf(), options_.show_values);
   Status written = writer.Begin();
   rows_ = 0;
+  const auto add = [&](const RequestRow& row) {
+    written = writer.Add(row);
+    ++rows_;
+    return written.has_value();
+  };
+  RequestFilter filter = BaseFilter();
+  filter.limit = options_.requests;
+  Status read;
   if (written && options_.requests > 0) {
-    Status read = reader_.ForEachRequest(filter, [&](const RequestRow& row) {
-      written = writer.Add(row);
-      ++rows_;
-      return written.has_value();
-    });
-    if (!read) {
-      return read;
-    }
+    read = *scan != nullptr ? reader_.ForEachRequestById((*scan)->listed, add)
+                            : reader_.ForEachRequest(filter, add);
   }
-  rows_left_ = *all - rows_;
+  if (!read) {
+    return read;
+  }
+  rows_left_ = *scan != nullptr ? (*scan)->requests - rows_ : 0;
   return written ? writer.End() : written;
 }
 
-Result<std::vector<RequestRow>> Content::RequestsWithPages() {
-  RequestFilter filter = BaseFilter();
-  filter.profiled = true;
-  const Result<int64_t> all = reader_.CountRequests(filter);
-  if (!all) {
-    return tl::unexpected(all.error());
+Status Content::ForEachRequestWithPage(const std::function<Status(const RequestRow&)>& visit) {
+  const Result<const RequestScan*> scan = Scanned();
+  if (!scan) {
+    return tl::unexpected(scan.error());
   }
-  filter.limit = options_.profiles;
-  std::vector<RequestRow> rows;
-  pages_.emplace();
-  if (options_.profiles > 0) {
-    const Status status = reader_.ForEachRequest(filter, [&](const RequestRow& row) {
-      rows.push_back(row);
-      pages_->insert(row.id.value);
-      return true;
-    });
-    if (!status) {
-      return tl::unexpected(status.error());
-    }
+  if (*scan == nullptr) {
+    return {};
   }
-  request_pages_ = static_cast<int64_t>(rows.size());
-  request_pages_left_ = *all - request_pages_;
-  return rows;
+  Status visited;
+  const Status read = reader_.ForEachRequestById((*scan)->profiles, [&](const RequestRow& row) {
+    visited = visit(row);
+    ++request_pages_;
+    return visited.has_value();
+  });
+  request_pages_left_ = (*scan)->profiled - request_pages_;
+  return read ? visited : read;
 }
 
 Result<std::vector<RouteSummary>> Content::RoutesWithPages() {
@@ -187,12 +204,29 @@ Result<std::vector<RouteSummary>> Content::RoutesWithPages() {
   return routes;
 }
 
-Result<std::string> Content::RequestScript(const RequestRow& row) {
-  return RequestPageScript(reader_, row, options_.show_values);
+Result<RenderPool::Render> Content::RequestPage(const RequestRow& row) {
+  Result<RequestDetail> detail = reader_.Detail(row);
+  if (!detail) {
+    return tl::unexpected(detail.error());
+  }
+  return
+      [row, detail = std::make_shared<RequestDetail>(std::move(*detail)),
+       show_values = options_.show_values] { return RequestPageScript(row, *detail, show_values); };
 }
 
-Result<std::string> Content::RouteScript(const RouteSummary& route) {
-  return RoutePageScript(reader_, route, options_, PageOf());
+Result<RenderPool::Render> Content::RoutePage(const RouteSummary& route) {
+  const Result<const RequestScan*> scan = Scanned();
+  if (!scan) {
+    return tl::unexpected(scan.error());
+  }
+  Result<RoutePageData> page = LoadRoutePage(reader_, route, options_, *scan);
+  if (!page) {
+    return tl::unexpected(page.error());
+  }
+  return [page = std::make_shared<RoutePageData>(std::move(*page)), has_page = PageOf(),
+          show_values = options_.show_values] {
+    return RoutePageScript(*page, has_page, show_values);
+  };
 }
 
 Result<std::string> Content::ReportScript() {

@@ -6,11 +6,11 @@
 //   data/NAME.js requests/ID.js routes/KEY.js                        what they show
 //   assets/*                                                         their code and styles
 //
-// Belongs to one thread, as its reader does. Memory grows with the profiled requests that have
-// pages, routes and processes, not with the number of requests.
+// Belongs to one thread, as its reader does. Memory: request_scan.h, routes and processes.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -19,8 +19,10 @@
 
 #include "collector/base/result.h"
 #include "collector/store/reader.h"
+#include "html/render_pool.h"
 #include "html/report.h"
 #include "html/request_rows.h"
+#include "html/request_scan.h"
 
 namespace pinfo::html {
 
@@ -40,20 +42,26 @@ class Content {
   // afterwards.
   Status WriteRequests(const RequestRowsWriter::Sink& sink);
 
-  // Requests and routes that have pages, in the order of options.
-  Result<std::vector<RequestRow>> RequestsWithPages();
+  // Requests that have pages, slowest first. Counts what data/report.js says of them.
+  Status ForEachRequestWithPage(const std::function<Status(const RequestRow&)>& visit);
+  // Routes that have pages, the costliest first.
   Result<std::vector<RouteSummary>> RoutesWithPages();
-  Result<std::string> RequestScript(const RequestRow& row);
-  Result<std::string> RouteScript(const RouteSummary& route);
+  // What a page shows, ready to be rendered by any thread.
+  Result<RenderPool::Render> RequestPage(const RequestRow& row);
+  Result<RenderPool::Render> RoutePage(const RouteSummary& route);
 
  private:
   [[nodiscard]] RequestFilter BaseFilter() const;
   [[nodiscard]] HasPage PageOf() const;
   Result<std::string> ReportScript();
+  // The pass over all requests, made once. Not where the report is live: the newest requests are
+  // found by an index.
+  Result<const RequestScan*> Scanned();
 
   Reader& reader_;
   const ReportOptions options_;
   const std::string nonce_;
+  std::optional<RequestScan> scan_;
   std::optional<std::unordered_set<int64_t>> pages_;  // nullopt: every profiled one has a page
   int64_t rows_ = 0;
   int64_t rows_left_ = 0;

@@ -18,8 +18,15 @@ std::string FirstDataScript(std::string_view name, const nlohmann::json& value) 
   return "window.pinfoData={};\n" + DataScript(name, value);
 }
 
-Result<std::string> PackedScript(std::string_view name, const nlohmann::json& value) {
-  const Result<std::string> packed = Gzip(ToJson(value));
+void JsonObject::AddText(std::string_view name, std::string_view json) {
+  text_ += text_.empty() ? "{\"" : ",\"";
+  text_ += name;
+  text_ += "\":";
+  text_ += json;
+}
+
+Result<std::string> PackedScript(std::string_view name, std::string_view json_text) {
+  const Result<std::string> packed = Gzip(json_text);
   if (!packed) {
     return packed;
   }
@@ -29,17 +36,18 @@ Result<std::string> PackedScript(std::string_view name, const nlohmann::json& va
 std::string Base64(std::string_view bytes) {
   constexpr std::string_view kDigits =
       "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string text;
-  text.reserve((bytes.size() + 2) / 3 * 4);
+  const auto byte = [bytes](size_t at) {
+    return at < bytes.size() ? uint32_t{static_cast<unsigned char>(bytes[at])} : 0U;
+  };
+  std::string text((bytes.size() + 2) / 3 * 4, '=');
+  char* to = text.data();
   for (size_t i = 0; i < bytes.size(); i += 3) {
+    const uint32_t group = byte(i) << 16 | byte(i + 1) << 8 | byte(i + 2);
     const size_t known = std::min<size_t>(3, bytes.size() - i);
-    uint32_t group = 0;
-    for (size_t k = 0; k < 3; ++k) {
-      group = group << 8 | (k < known ? static_cast<unsigned char>(bytes[i + k]) : 0U);
+    for (size_t k = 0; k <= known; ++k) {
+      to[k] = kDigits[group >> (18 - 6 * k) & 63];
     }
-    for (size_t k = 0; k < 4; ++k) {
-      text += k <= known ? kDigits[group >> (18 - 6 * k) & 63] : '=';
-    }
+    to += 4;
   }
   return text;
 }

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include <nlohmann/json.hpp>
 
@@ -25,9 +26,20 @@ std::string DataScript(std::string_view name, const nlohmann::json& value);
 // The one that comes first in every page and makes window.pinfoData.
 std::string FirstDataScript(std::string_view name, const nlohmann::json& value);
 
+// An object put together of values and of JSON that is text already.
+class JsonObject {
+ public:
+  void Add(std::string_view name, const nlohmann::json& value) { AddText(name, ToJson(value)); }
+  void AddText(std::string_view name, std::string_view json);  // REQUIRES: name is one of ours
+  [[nodiscard]] std::string Take() && { return std::move(text_) + (text_.empty() ? "{}" : "}"); }
+
+ private:
+  std::string text_;
+};
+
 // The same packed: "pinfoData.NAME='...';" with the JSON gzip'ed and in base64, which the page
 // unfolds. For what is large and rarely opened.
-Result<std::string> PackedScript(std::string_view name, const nlohmann::json& value);
+Result<std::string> PackedScript(std::string_view name, std::string_view json_text);
 
 std::string Base64(std::string_view bytes);
 

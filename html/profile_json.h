@@ -2,7 +2,7 @@
 // the call graph as DOT, which the page draws with Graphviz's WebAssembly build.
 #pragma once
 
-#include <nlohmann/json.hpp>
+#include <string>
 
 #include "collector/profile/call_graph.h"
 #include "collector/views/profile.h"
@@ -10,6 +10,6 @@
 namespace pinfo::html {
 
 // The interface Profile of html/src/data.ts. graph: BuildCallGraph(profile.tree).
-nlohmann::json ProfileJson(const Profile& profile, const CallGraph& graph);
+std::string ProfileJson(const Profile& profile, const CallGraph& graph);
 
 }  // namespace pinfo::html

@@ -1,10 +1,12 @@
 #include "html/report.h"
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "html/content.h"
 #include "html/output_directory.h"
+#include "html/render_pool.h"
 #include "html/route_page.h"
 
 namespace pinfo::html {
@@ -15,28 +17,35 @@ Status WriteScript(const OutputDirectory& directory, const std::string& name,
   return script ? directory.Write(name, *script) : Status(tl::unexpected(script.error()));
 }
 
-Status WriteRequestScripts(Content& content, const OutputDirectory& directory) {
-  const Result<std::vector<RequestRow>> rows = content.RequestsWithPages();
-  if (!rows) {
-    return tl::unexpected(rows.error());
+// Reads a page's values here and renders them on one of the pool's threads.
+template <typename Load>
+Status WritePage(RenderPool& pool, const OutputDirectory& directory, const std::string& name,
+                 Load load) {
+  Result<RenderPool::Render> render = load();
+  if (!render) {
+    return tl::unexpected(render.error());
   }
-  for (const RequestRow& row : *rows) {
-    const std::string name = "requests/" + std::to_string(row.id.value) + ".js";
-    if (Status status = WriteScript(directory, name, content.RequestScript(row)); !status) {
-      return status;
-    }
-  }
-  return {};
+  return pool.Add([&directory, name, render = std::move(*render)] {
+    return WriteScript(directory, name, render());
+  });
 }
 
-Status WriteRouteScripts(Content& content, const OutputDirectory& directory) {
+Status WriteRequestScripts(Content& content, const OutputDirectory& directory, RenderPool& pool) {
+  return content.ForEachRequestWithPage([&](const RequestRow& row) {
+    return WritePage(pool, directory, "requests/" + std::to_string(row.id.value) + ".js",
+                     [&] { return content.RequestPage(row); });
+  });
+}
+
+Status WriteRouteScripts(Content& content, const OutputDirectory& directory, RenderPool& pool) {
   const Result<std::vector<RouteSummary>> routes = content.RoutesWithPages();
   if (!routes) {
     return tl::unexpected(routes.error());
   }
   for (const RouteSummary& route : *routes) {
-    const std::string name = "routes/" + RouteKey(route) + ".js";
-    if (Status status = WriteScript(directory, name, content.RouteScript(route)); !status) {
+    Status status = WritePage(pool, directory, "routes/" + RouteKey(route) + ".js",
+                              [&] { return content.RoutePage(route); });
+    if (!status) {
       return status;
     }
   }
@@ -89,10 +98,22 @@ Result<std::string> WriteReport(Reader& reader, const ReportOptions& options) {
     return tl::unexpected(directory.error());
   }
   Content content(reader, options, MakeNonce());
-  using Step = Status (*)(Content&, const OutputDirectory&);
-  for (const Step step : {Step(WriteRequestScripts), Step(WriteRouteScripts),
-                          Step(WriteRequestList), Step(WriteData)}) {
-    if (Status status = step(content, *directory); !status) {
+  {
+    RenderPool pool;
+    Status status = WriteRouteScripts(content, *directory, pool);
+    if (status) {
+      status = WriteRequestScripts(content, *directory, pool);
+    }
+    if (status) {
+      status = WriteRequestList(content, *directory);
+    }
+    if (status) {
+      status = pool.Finish();
+    }
+    if (status) {
+      status = WriteData(content, *directory);
+    }
+    if (!status) {
       return tl::unexpected(status.error());
     }
   }

@@ -10,6 +10,7 @@
 
 #include "collector/emit/chrome_trace.h"
 #include "collector/emit/file_io.h"
+#include "collector/emit/json_text.h"
 #include "collector/emit/pprof.h"
 #include "collector/emit/pstats_writer.h"
 #include "collector/profile/call_graph.h"
@@ -48,9 +49,8 @@ std::string SpanName(const Timeline& timeline, const TimelineSample& sample) {
   std::string name;
   size_t named = 0;
   for (size_t i = sample.root_first.size(); i-- > 0 && named < kNamedCallers; ++named) {
-    name +=
-        (name.empty() ? "" : "\n") +
-        Shorten(timeline.tree.functions()[sample.root_first[i].function].name, kListedTextBytes);
+    name += (name.empty() ? "" : "\n") +
+            Shorten(timeline.functions[sample.root_first[i].function].name, kListedTextBytes);
   }
   return name;
 }
@@ -116,58 +116,62 @@ void MaskTimeline(const RequestRow& row, bool show_values, Timeline& timeline) {
   }
 }
 
-nlohmann::json FilesJson(const RequestRow& row, const Timeline& timeline, const Profile& profile,
-                         const CallGraph& graph) {
+// Bytes in base64; what is text as it is, which packs better.
+std::string FilesJson(const RequestRow& row, const Timeline& timeline, const Profile& profile,
+                      const CallGraph& graph) {
   const std::string id = std::to_string(row.id.value);
-  nlohmann::json files = nlohmann::json::array();
-  const auto add = [&files](const std::string& name, const char* what, const std::string& bytes) {
-    files.push_back({{"name", name}, {"what", what}, {"base64", Base64(bytes)}});
+  std::string files = "[";
+  const auto add = [&files](const std::string& name, const char* what, const char* field,
+                            const std::string& json) {
+    JsonObject file;
+    file.Add("name", name);
+    file.Add("what", what);
+    file.AddText(field, json);
+    files += (files.size() == 1 ? "" : ",") + std::move(file).Take();
+  };
+  const auto add_bytes = [&add](const std::string& name, const char* what,
+                                const std::string& bytes) {
+    add(name, what, "base64", JsonString(Base64(bytes)));
   };
   if (Result<std::string> stats = ReadStatsFile(row.stats_file); stats) {
-    add(id + ".stats", "Stats file, for python3 -m pstats, snakeviz and pinfo stats", *stats);
+    add_bytes(id + ".stats", "Stats file, for python3 -m pstats, snakeviz and pinfo stats", *stats);
   } else if (!graph.functions.empty()) {
-    add(id + ".stats", "Stats file made from the samples, for python3 -m pstats and snakeviz",
-        EncodePstats(graph));
+    add_bytes(id + ".stats", "Stats file made from the samples, for python3 -m pstats and snakeviz",
+              EncodePstats(graph));
   }
   const ProfileTitle title = {.text = "request " + id + ": " + timeline.name,
                               .start_wall_ns = row.start_wall_ns};
   if (Result<std::string> pprof = EncodePprof(profile.tree, title); pprof) {
-    add(id + ".pb.gz", "pprof, for go tool pprof", *pprof);
+    add_bytes(id + ".pb.gz", "pprof, for go tool pprof", *pprof);
   }
-  add(id + ".trace.json", "Timeline, for ui.perfetto.dev", EncodeChromeTrace(timeline));
-  return files;
+  add(id + ".trace.json", "Timeline, for ui.perfetto.dev", "text",
+      JsonString(EncodeChromeTrace(timeline)));
+  return files + "]";
 }
 
 }  // namespace
 
-Result<std::string> RequestPageScript(Reader& reader, const RequestRow& row, bool show_values) {
-  const Result<Profile> profile = reader.RequestProfile(row.id);
-  if (!profile) {
-    return tl::unexpected(profile.error());
-  }
-  Result<Timeline> timeline = reader.RequestTimeline(row.id);
-  if (!timeline) {
-    return tl::unexpected(timeline.error());
-  }
-  MaskTimeline(row, show_values, *timeline);
-  const Result<std::vector<CallRow>> calls = reader.RequestCalls(row.id);
-  if (!calls) {
-    return tl::unexpected(calls.error());
-  }
-  const CallGraph graph = BuildCallGraph(profile->tree);
-  return PackedScript("request", {{"request", RequestJson(row, show_values)},
-                                  {"tid", row.tid.value},
-                                  {"protocol", row.protocol},
-                                  {"tls", row.tls},
-                                  {"queue_ns", OrNull(row.queue_ns)},
-                                  {"first_byte_ns", OrNull(row.first_byte_ns)},
-                                  {"bytes_in", row.bytes_in},
-                                  {"process", timeline->process},
-                                  {"verdict", DescribeTime(row, profile->tree)},
-                                  {"timeline", TimelineJson(*timeline)},
-                                  {"called", CalledJson(*calls)},
-                                  {"profile", ProfileJson(*profile, graph)},
-                                  {"files", FilesJson(row, *timeline, *profile, graph)}});
+Result<std::string> RequestPageScript(const RequestRow& row, const RequestDetail& detail,
+                                      bool show_values) {
+  Timeline timeline = detail.timeline;
+  MaskTimeline(row, show_values, timeline);
+  const Profile& profile = detail.profile;
+  const CallGraph graph = BuildCallGraph(profile.tree);
+  JsonObject json;
+  json.Add("request", RequestJson(row, show_values));
+  json.Add("tid", row.tid.value);
+  json.Add("protocol", row.protocol);
+  json.Add("tls", row.tls);
+  json.Add("queue_ns", OrNull(row.queue_ns));
+  json.Add("first_byte_ns", OrNull(row.first_byte_ns));
+  json.Add("bytes_in", row.bytes_in);
+  json.Add("process", timeline.process);
+  json.Add("verdict", DescribeTime(row, profile.tree));
+  json.Add("timeline", TimelineJson(timeline));
+  json.Add("called", CalledJson(detail.calls));
+  json.AddText("profile", ProfileJson(profile, graph));
+  json.AddText("files", FilesJson(row, timeline, profile, graph));
+  return PackedScript("request", std::move(json).Take());
 }
 
 }  // namespace pinfo::html

@@ -10,7 +10,9 @@
 
 namespace pinfo::html {
 
-// requests/ID.js. A stats file that is gone is made anew from the samples.
-Result<std::string> RequestPageScript(Reader& reader, const RequestRow& row, bool show_values);
+// requests/ID.js. A stats file that is gone is made anew from the samples. Reads nothing else than
+// that file: any thread may call it.
+Result<std::string> RequestPageScript(const RequestRow& row, const RequestDetail& detail,
+                                      bool show_values);
 
 }  // namespace pinfo::html

@@ -1,5 +1,8 @@
 #include "html/request_rows.h"
 
+#include <algorithm>
+#include <functional>
+#include <numeric>
 #include <utility>
 
 #include "html/data_script.h"
@@ -15,6 +18,7 @@ Status RequestRowsWriter::Begin() { return sink_("pinfoData.requests=[];\n"); }
 
 // The order is that of decodeRequests in html/src/data.ts.
 Status RequestRowsWriter::Add(const RequestRow& row) {
+  targets_.push_back(Shorten(ShownTarget(row, show_values_), kListedTextBytes));
   rows_.push_back({
       row.id.value,
       Microseconds(row.start_wall_ns),
@@ -25,7 +29,7 @@ Status RequestRowsWriter::Add(const RequestRow& row) {
       OrNull(row.waiting_ns),
       String(row.site),
       String(row.method),
-      String(ShownTarget(row, show_values_)),
+      String(targets_.back()),
       String(row.route),
       row.status,
       String(OutcomeName(row.outcome)),
@@ -38,7 +42,26 @@ Status RequestRowsWriter::Add(const RequestRow& row) {
   return rows_.size() < kChunkRows ? Status() : WriteChunk();
 }
 
-Status RequestRowsWriter::End() { return rows_.empty() ? Status() : WriteChunk(); }
+Status RequestRowsWriter::End() {
+  if (Status status = rows_.empty() ? Status() : WriteChunk(); !status) {
+    return status;
+  }
+  return sink_(DataScript("targetPlaces", TargetPlaces()));
+}
+
+// Equal ones have the same.
+std::vector<size_t> RequestRowsWriter::TargetPlaces() const {
+  std::vector<size_t> order(targets_.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::ranges::sort(order, std::less{},
+                    [this](size_t row) -> std::string_view { return targets_[row]; });
+  std::vector<size_t> places(targets_.size());
+  for (size_t i = 0; i < order.size(); ++i) {
+    const bool same = i > 0 && targets_[order[i]] == targets_[order[i - 1]];
+    places[order[i]] = same ? places[order[i - 1]] : i;
+  }
+  return places;
+}
 
 size_t RequestRowsWriter::String(std::string_view text) {
   const auto [entry, added] =

@@ -16,25 +16,37 @@
 namespace pinfo::html {
 namespace {
 
-constexpr int64_t kSlowestListed = 50;
+// The one route of a report, or of a pass over its requests alone.
+struct RouteRequests {
+  RouteScan scan;
+  PartsIndex parts;
+};
 
-Result<nlohmann::json> SlowestJson(Reader& reader, const RouteSummary& route,
-                                   const ReportOptions& options, const HasPage& has_page) {
+Result<RouteRequests> ScanRoute(Reader& reader, const RouteSummary& route,
+                                const ReportOptions& options) {
   RequestFilter filter;
   filter.site = route.site;
-  filter.route = route.route;
   filter.since_wall_ns = options.since_wall_ns;
   filter.until_wall_ns = options.until_wall_ns;
-  filter.order = RequestOrder::kSlowest;
-  filter.limit = kSlowestListed;
+  // A route may hold what a glob would be made of.
+  if (route.route.find_first_of("*?") == std::string::npos) {
+    filter.route = route.route;
+  }
+  Result<RequestScan> scan = RequestScan::Run(reader, filter, {.of_route = kSlowestOfRoute});
+  if (!scan) {
+    return tl::unexpected(scan.error());
+  }
+  const auto found = scan->routes.find(route.id);
+  return RouteRequests{.scan = found == scan->routes.end() ? RouteScan() : std::move(found->second),
+                       .parts = std::move(scan->parts)};
+}
+
+nlohmann::json SlowestJson(const std::vector<RequestRow>& slowest, const HasPage& has_page,
+                           bool show_values) {
   nlohmann::json rows = nlohmann::json::array();
-  const Status status = reader.ForEachRequest(filter, [&](const RequestRow& row) {
-    rows.push_back(RequestJson(row, options.show_values));
+  for (const RequestRow& row : slowest) {
+    rows.push_back(RequestJson(row, show_values));
     rows.back()["page"] = has_page(row);
-    return true;
-  });
-  if (!status) {
-    return tl::unexpected(status.error());
   }
   return rows;
 }
@@ -55,33 +67,62 @@ std::string RouteKey(const RouteSummary& route) {
   return fmt::format("{:016x}", hash);
 }
 
-Result<std::string> RoutePageScript(Reader& reader, const RouteSummary& route,
-                                    const ReportOptions& options, const HasPage& has_page) {
+Result<RoutePageData> LoadRoutePage(Reader& reader, const RouteSummary& route,
+                                    const ReportOptions& options, const RequestScan* scan) {
+  RouteRequests alone;
+  if (scan == nullptr) {
+    Result<RouteRequests> scanned = ScanRoute(reader, route, options);
+    if (!scanned) {
+      return tl::unexpected(scanned.error());
+    }
+    alone = std::move(*scanned);
+  }
+  const PartsIndex& parts = scan == nullptr ? alone.parts : scan->parts;
+  const RouteScan* requests = &alone.scan;
+  if (scan != nullptr) {
+    if (const auto found = scan->routes.find(route.id); found != scan->routes.end()) {
+      requests = &found->second;
+    }
+  }
   SummaryFilter filter = SummaryFilterOf(options);
   filter.site = route.site;
   filter.route = route.route;
-  const Result<TimeSeries> series = LoadTimeSeries(reader, filter);
+  Result<TimeSeries> series = LoadTimeSeries(reader, filter, &requests->series);
   if (!series) {
     return tl::unexpected(series.error());
   }
-  Result<nlohmann::json> slowest = SlowestJson(reader, route, options, has_page);
-  if (!slowest) {
-    return tl::unexpected(slowest.error());
+  RoutePageData page = {.route = route, .series = std::move(*series), .slowest = {}, .profile = {}};
+  const Status rows = reader.ForEachRequestById(requests->slowest, [&page](const RequestRow& row) {
+    page.slowest.push_back(row);
+    return true;
+  });
+  if (!rows) {
+    return tl::unexpected(rows.error());
   }
-  const Result<Profile> profile = reader.PooledProfile({.site = route.site,
-                                                        .route = route.route,
-                                                        .since_wall_ns = options.since_wall_ns,
-                                                        .until_wall_ns = options.until_wall_ns});
+  Result<Profile> profile = reader.PooledProfile({.site = route.site,
+                                                  .route = route.route,
+                                                  .since_wall_ns = options.since_wall_ns,
+                                                  .until_wall_ns = options.until_wall_ns},
+                                                 requests->times, parts);
   if (!profile) {
     return tl::unexpected(profile.error());
   }
-  return PackedScript("route", {{"key", RouteKey(route)},
-                                {"site", route.site},
-                                {"route", route.route},
-                                {"latency", LatencyJson(route.latency)},
-                                {"series", SeriesJson(*series)},
-                                {"slowest", std::move(*slowest)},
-                                {"profile", ProfileJson(*profile, BuildCallGraph(profile->tree))}});
+  page.profile = std::move(*profile);
+  return page;
+}
+
+Result<std::string> RoutePageScript(const RoutePageData& page, const HasPage& has_page,
+                                    bool show_values) {
+  const CallGraph graph = BuildCallGraph(page.profile.tree);
+  JsonObject json;
+  json.Add("key", RouteKey(page.route));
+  json.Add("site", page.route.site);
+  json.Add("route", page.route.route);
+  json.Add("latency", LatencyJson(page.route.latency));
+  json.Add("series", SeriesJson(page.series));
+  json.Add("slowest", SlowestJson(page.slowest, has_page, show_values));
+  json.AddText("profile", ProfileJson(page.profile, graph));
+  return PackedScript("route", std::move(json).Take());
 }
 
 }  // namespace pinfo::html

@@ -74,6 +74,13 @@ Result<std::optional<std::string>> Optional(Result<std::string> text) {
   return std::move(*text);
 }
 
+Result<std::optional<std::string>> Rendered(const Result<RenderPool::Render>& render) {
+  if (!render) {
+    return tl::unexpected(render.error());
+  }
+  return Optional((*render)());
+}
+
 Result<std::optional<std::string>> RequestFile(Reader& reader, Content& content,
                                                const std::string& id) {
   if (id.size() > 18 || id.find_first_not_of("0123456789") != std::string::npos) {
@@ -83,7 +90,7 @@ Result<std::optional<std::string>> RequestFile(Reader& reader, Content& content,
   if (!row) {
     return tl::unexpected(row.error());
   }
-  return *row ? Optional(content.RequestScript(**row)) : std::nullopt;
+  return *row ? Rendered(content.RequestPage(**row)) : std::nullopt;
 }
 
 Result<std::optional<std::string>> RouteFile(Content& content, const std::string& key) {
@@ -93,7 +100,7 @@ Result<std::optional<std::string>> RouteFile(Content& content, const std::string
   }
   for (const RouteSummary& route : *routes) {
     if (RouteKey(route) == key) {
-      return Optional(content.RouteScript(route));
+      return Rendered(content.RoutePage(route));
     }
   }
   return std::nullopt;
@@ -216,7 +223,7 @@ class HttpReportServer : public ReportServer {
     const std::string name = path.empty() ? "index.html" : std::string(path);
     const auto more = more_.find(name);
     const Result<std::optional<std::string>> file =
-        more != more_.end() ? Rendered(more->second) : File(name);
+        more != more_.end() ? RenderMore(more->second) : File(name);
     if (!file) {
       response.status = 500;
       return response.set_content(file.error().message + "\n", "text/plain; charset=utf-8");
@@ -244,7 +251,7 @@ class HttpReportServer : public ReportServer {
     return FileOf(**reader, content, name);
   }
 
-  Result<std::optional<std::string>> Rendered(const More& more) {
+  Result<std::optional<std::string>> RenderMore(const More& more) {
     const std::scoped_lock lock(mutex_);
     const Result<std::unique_ptr<Reader>> reader = open_reader_();
     if (!reader) {

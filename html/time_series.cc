@@ -16,7 +16,6 @@ constexpr int64_t kNsPerSecond = 1'000'000'000;
 constexpr int64_t kNsPerMinute = 60 * kNsPerSecond;
 // Up to here rows are looked at: minutes would be a handful of bars.
 constexpr int64_t kShortMinutes = 20;
-constexpr int64_t kMostRowsLookedAt = 400'000;
 // What people count time in.
 constexpr std::array<int64_t, 6> kSecondSteps = {1, 2, 5, 10, 15, 30};
 constexpr std::array<int64_t, 11> kMinuteSteps = {1, 2, 5, 10, 15, 30, 60, 120, 360, 720, 1440};
@@ -49,75 +48,44 @@ SeriesBin* BinAt(TimeSeries& series, int64_t wall_ns) {
   return index < series.bins.size() ? &series.bins[index] : nullptr;
 }
 
-RequestFilter RowsOf(const SummaryFilter& filter, RequestOrder order) {
+void AddRow(const RequestFigures& row, SeriesBin& bin) {
+  bin.count += row.weight;
+  if (row.status >= 500 || row.outcome == Outcome::kAborted) {
+    bin.failed += row.weight;
+  }
+  if (row.outcome != Outcome::kPartial) {
+    bin.timed += row.weight;
+    bin.latency_sum_ns += row.weight * static_cast<double>(row.times.latency_ns);
+    bin.histogram[HistogramBucket(row.times.latency_ns)] += row.weight;
+  }
+}
+
+void AddBin(const SeriesBin& from, SeriesBin& to) {
+  to.count += from.count;
+  to.failed += from.failed;
+  to.latency_sum_ns += from.latency_sum_ns;
+  to.timed += from.timed;
+  for (const auto& [bucket, count] : from.histogram) {
+    to.histogram[bucket] += count;
+  }
+}
+
+// Empty: there are no rows, or over too long a time.
+Result<TimeSeries> FromRows(Reader& reader, const SummaryFilter& filter) {
   RequestFilter rows;
   rows.site = filter.site;
   rows.route = filter.route;
   rows.since_wall_ns = filter.since_wall_ns;
   rows.until_wall_ns = filter.until_wall_ns;
-  rows.order = order;
-  return rows;
-}
-
-Result<std::optional<int64_t>> FirstStart(Reader& reader, RequestFilter filter) {
-  filter.limit = 1;
-  std::optional<int64_t> start;
-  const Status status = reader.ForEachRequest(filter, [&start](const RequestRow& row) {
-    start = row.start_wall_ns;
-    return false;
-  });
-  if (!status) {
-    return tl::unexpected(status.error());
-  }
-  return start;
-}
-
-void AddRow(const RequestRow& row, TimeSeries& series) {
-  SeriesBin* bin = BinAt(series, row.start_wall_ns);
-  if (bin == nullptr) {
-    return;
-  }
-  bin->count += row.weight;
-  if (row.status >= 500 || row.outcome == Outcome::kAborted) {
-    bin->failed += row.weight;
-  }
-  if (row.outcome != Outcome::kPartial) {
-    bin->timed += row.weight;
-    bin->latency_sum_ns += row.weight * static_cast<double>(row.latency_ns);
-    bin->histogram[HistogramBucket(row.latency_ns)] += row.weight;
-  }
-}
-
-// nullopt: there are no rows, or too many.
-Result<std::optional<TimeSeries>> FromRows(Reader& reader, const SummaryFilter& filter) {
-  const RequestFilter newest = RowsOf(filter, RequestOrder::kNewest);
-  const Result<int64_t> count = reader.CountRequests(newest);
-  if (!count) {
-    return tl::unexpected(count.error());
-  }
-  if (*count == 0 || *count > kMostRowsLookedAt) {
-    return std::nullopt;
-  }
-  const auto first = FirstStart(reader, RowsOf(filter, RequestOrder::kOldest));
-  const auto last = FirstStart(reader, newest);
-  for (const auto* each : {&first, &last}) {
-    if (!*each) {
-      return tl::unexpected(each->error());
-    }
-  }
-  const int64_t span = **last - **first;
-  if (span < 0 || span > kShortMinutes * kNsPerMinute) {
-    return std::nullopt;
-  }
-  TimeSeries series = EmptySeries(**first, **last, StepFor(kSecondSteps, kNsPerSecond, 2 * span));
-  const Status status = reader.ForEachRequest(newest, [&series](const RequestRow& row) {
-    AddRow(row, series);
+  ShortSeries series;
+  const Status status = reader.ForEachFigures(rows, [&series](const RequestFigures& row) {
+    series.Add(row);
     return true;
   });
   if (!status) {
     return tl::unexpected(status.error());
   }
-  return series;
+  return series.Bins();
 }
 
 Result<TimeSeries> FromMinutes(Reader& reader, const SummaryFilter& filter,
@@ -149,7 +117,38 @@ Result<TimeSeries> FromMinutes(Reader& reader, const SummaryFilter& filter,
 
 }  // namespace
 
-Result<TimeSeries> LoadTimeSeries(Reader& reader, const SummaryFilter& filter) {
+void ShortSeries::Add(const RequestFigures& row) {
+  if (too_long_) {
+    return;
+  }
+  const bool first = seconds_.empty();
+  first_wall_ns_ = first ? row.start_wall_ns : std::min(first_wall_ns_, row.start_wall_ns);
+  last_wall_ns_ = first ? row.start_wall_ns : std::max(last_wall_ns_, row.start_wall_ns);
+  if (last_wall_ns_ - first_wall_ns_ > kShortMinutes * kNsPerMinute) {
+    too_long_ = true;
+    seconds_.clear();
+    return;
+  }
+  AddRow(row, seconds_[row.start_wall_ns / kNsPerSecond]);
+}
+
+TimeSeries ShortSeries::Bins() const {
+  if (seconds_.empty()) {
+    return {};
+  }
+  const int64_t span = last_wall_ns_ - first_wall_ns_;
+  TimeSeries series =
+      EmptySeries(first_wall_ns_, last_wall_ns_, StepFor(kSecondSteps, kNsPerSecond, 2 * span));
+  for (const auto& [second, bin] : seconds_) {
+    if (SeriesBin* into = BinAt(series, second * kNsPerSecond)) {
+      AddBin(bin, *into);
+    }
+  }
+  return series;
+}
+
+Result<TimeSeries> LoadTimeSeries(Reader& reader, const SummaryFilter& filter,
+                                  const ShortSeries* rows) {
   const Result<Minutes> minutes = reader.Minutes(filter);
   if (!minutes) {
     return tl::unexpected(minutes.error());
@@ -158,12 +157,9 @@ Result<TimeSeries> LoadTimeSeries(Reader& reader, const SummaryFilter& filter) {
     return TimeSeries();
   }
   if (minutes->back().first - minutes->front().first < kShortMinutes) {
-    Result<std::optional<TimeSeries>> rows = FromRows(reader, filter);
-    if (!rows) {
-      return tl::unexpected(rows.error());
-    }
-    if (*rows) {
-      return std::move(**rows);
+    Result<TimeSeries> series = rows == nullptr ? FromRows(reader, filter) : rows->Bins();
+    if (!series || !series->bins.empty()) {
+      return series;
     }
   }
   return FromMinutes(reader, filter, *minutes);

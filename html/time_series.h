@@ -32,7 +32,24 @@ struct TimeSeries {
   std::vector<SeriesBin> bins;  // without a gap; empty where there was no request
 };
 
-Result<TimeSeries> LoadTimeSeries(Reader& reader, const SummaryFilter& filter);
+// The bins of a range of a few minutes, from requests in any order.
+class ShortSeries {
+ public:
+  void Add(const RequestFigures& row);
+  // Empty where there were no requests, or over more than a few minutes.
+  [[nodiscard]] TimeSeries Bins() const;
+
+ private:
+  std::map<int64_t, SeriesBin> seconds_;  // since the epoch
+  int64_t first_wall_ns_ = 0;
+  int64_t last_wall_ns_ = 0;
+  bool too_long_ = false;
+};
+
+// rows: the filter's requests where a pass over them has been made; otherwise one is made if it is
+// needed.
+Result<TimeSeries> LoadTimeSeries(Reader& reader, const SummaryFilter& filter,
+                                  const ShortSeries* rows = nullptr);
 
 // The middle of the bucket that holds the value of this rank; nullopt where nothing was counted.
 std::optional<int64_t> PercentileOf(const std::map<uint16_t, double>& histogram, int percent);

@@ -1,26 +1,37 @@
 #include "collector/emit/chrome_trace.h"
 
 #include <algorithm>
+#include <iterator>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
+
+#include "collector/emit/json_text.h"
 
 namespace pinfo {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 // Slices of one track must nest, so what may overlap has tracks of its own. They are named by
 // metadata; thread ids beyond any real one keep them apart.
 enum class Track : uint8_t { kRequest, kWaits, kStacks, kCalls };
 constexpr int kTrackCount = 4;
 
+// Written as text: a trace has an event for each frame of each sample.
 class TraceWriter {
  public:
-  explicit TraceWriter(const Timeline& timeline) : timeline_(timeline) {}
+  explicit TraceWriter(const Timeline& timeline) : timeline_(timeline) {
+    names_.reserve(timeline.functions.size());
+    for (const Function& function : timeline.functions) {
+      names_.push_back(JsonString(function.name));
+    }
+  }
 
   std::string Write() {
+    text_ = fmt::format(
+        R"({{"displayTimeUnit":"ms","otherData":{{"start_wall_ns":{}}},"traceEvents":[)",
+        timeline_.start_wall_ns);
     NameTracks();
     WriteRequest();
     for (const TimelineSample& sample : timeline_.samples) {
@@ -30,13 +41,10 @@ class TraceWriter {
     }
     WriteStacks();
     for (const TimelineCall& call : timeline_.calls) {
-      Slice(Track::kCalls, call.tid, call.name, "call", call.begin_ns, call.end_ns,
-            {{"peer", call.peer}});
+      Slice(Track::kCalls, call.tid, JsonString(call.name), "call", call.begin_ns, call.end_ns,
+            fmt::format(R"("peer":{},)", JsonString(call.peer)));
     }
-    const Json file = {{"displayTimeUnit", "ms"},
-                       {"otherData", {{"start_wall_ns", timeline_.start_wall_ns}}},
-                       {"traceEvents", std::move(events_)}};
-    return file.dump(-1, ' ', false, Json::error_handler_t::replace) + '\n';
+    return std::move(text_) + "]}\n";
   }
 
  private:
@@ -45,11 +53,16 @@ class TraceWriter {
     return int64_t{tid} * kTrackCount + static_cast<int>(track);
   }
 
+  // In microseconds, exactly.
+  static void AppendTime(std::string& text, int64_t ns) {
+    const uint64_t part = ns < 0 ? -static_cast<uint64_t>(ns) : static_cast<uint64_t>(ns);
+    fmt::format_to(std::back_inserter(text), "{}{}.{:03}", ns < 0 ? "-" : "", part / 1000,
+                   part % 1000);
+  }
+
   void NameTracks() {
-    events_.push_back({{"name", "process_name"},
-                       {"ph", "M"},
-                       {"pid", timeline_.pid},
-                       {"args", {{"name", timeline_.process}}}});
+    text_ += fmt::format(R"({{"name":"process_name","ph":"M","pid":{},"args":{{"name":{}}}}})",
+                         timeline_.pid, JsonString(timeline_.process));
     std::vector<uint32_t> tids = {timeline_.tid};
     for (const TimelineSample& sample : timeline_.samples) {
       tids.push_back(sample.tid);
@@ -68,55 +81,49 @@ class TraceWriter {
   }
 
   void NameTrack(Track track, uint32_t tid, const char* name) {
-    events_.push_back({{"name", "thread_name"},
-                       {"ph", "M"},
-                       {"pid", timeline_.pid},
-                       {"tid", TrackId(track, tid)},
-                       {"args", {{"name", fmt::format("thread {}: {}", tid, name)}}}});
+    text_ += fmt::format(
+        R"(,{{"name":"thread_name","ph":"M","pid":{},"tid":{},"args":{{"name":"thread {}: {}"}}}})",
+        timeline_.pid, TrackId(track, tid), tid, name);
   }
 
-  void Slice(Track track, uint32_t tid, const std::string& name, const char* category,
-             int64_t begin_ns, int64_t end_ns, Json arguments) {
-    arguments["duration_ns"] = end_ns - begin_ns;
-    events_.push_back({{"name", name},
-                       {"cat", category},
-                       {"ph", "X"},
-                       {"ts", static_cast<double>(begin_ns) / 1000},
-                       {"dur", static_cast<double>(end_ns - begin_ns) / 1000},
-                       {"pid", timeline_.pid},
-                       {"tid", TrackId(track, tid)},
-                       {"args", std::move(arguments)}});
+  // name, arguments: JSON; each of the arguments ends with a comma.
+  void Slice(Track track, uint32_t tid, std::string_view name, const char* category,
+             int64_t begin_ns, int64_t end_ns, std::string_view arguments) {
+    const auto to = std::back_inserter(text_);
+    fmt::format_to(to, R"(,{{"name":{},"cat":"{}","ph":"X","ts":)", name, category);
+    AppendTime(text_, begin_ns);
+    text_ += R"(,"dur":)";
+    AppendTime(text_, end_ns - begin_ns);
+    fmt::format_to(to, R"(,"pid":{},"tid":{},"args":{{{}"duration_ns":{}}}}})", timeline_.pid,
+                   TrackId(track, tid), arguments, end_ns - begin_ns);
   }
 
   void WriteRequest() {
     const uint32_t tid = timeline_.tid;
     if (timeline_.queue_ns.value_or(0) > 0) {
-      Slice(Track::kRequest, tid, "queue", "phase", -*timeline_.queue_ns, 0, Json::object());
+      Slice(Track::kRequest, tid, R"("queue")", "phase", -*timeline_.queue_ns, 0, "");
     }
-    Slice(Track::kRequest, tid, timeline_.name, "request", 0, timeline_.latency_ns,
-          {{"id", timeline_.request_id}, {"status", timeline_.status}});
+    Slice(
+        Track::kRequest, tid, JsonString(timeline_.name), "request", 0, timeline_.latency_ns,
+        fmt::format(R"("id":{},"status":{},)", timeline_.request_id, JsonString(timeline_.status)));
     if (timeline_.first_byte_ns && *timeline_.first_byte_ns <= timeline_.latency_ns) {
       const int64_t first_byte_ns = *timeline_.first_byte_ns;
-      Slice(Track::kRequest, tid, "until the first byte", "phase", 0, first_byte_ns,
-            Json::object());
-      Slice(Track::kRequest, tid, "sending", "phase", first_byte_ns, timeline_.latency_ns,
-            Json::object());
+      Slice(Track::kRequest, tid, R"("until the first byte")", "phase", 0, first_byte_ns, "");
+      Slice(Track::kRequest, tid, R"("sending")", "phase", first_byte_ns, timeline_.latency_ns, "");
     }
-  }
-
-  [[nodiscard]] std::string NameOf(const CallTree::Frame& frame) const {
-    return timeline_.tree.functions()[frame.function].name;
   }
 
   void WriteWait(const TimelineSample& sample) {
-    Json stack = Json::array();
-    for (const CallTree::Frame& frame : sample.root_first) {
-      stack.push_back(NameOf(frame));
+    std::string arguments = fmt::format(R"("kind":"{}","stack":[)", TimeKindName(sample.kind));
+    for (size_t i = 0; i < sample.root_first.size(); ++i) {
+      arguments += i == 0 ? "" : ",";
+      arguments += names_[sample.root_first[i].function];
     }
-    const std::string name =
-        sample.root_first.empty() ? std::string(kBlockedFrame) : NameOf(sample.root_first.back());
-    Slice(Track::kWaits, sample.tid, name, "wait", sample.begin_ns, sample.end_ns,
-          {{"kind", TimeKindName(sample.kind)}, {"stack", std::move(stack)}});
+    arguments += "],";
+    Slice(Track::kWaits, sample.tid,
+          sample.root_first.empty() ? JsonString(kBlockedFrame)
+                                    : names_[sample.root_first.back().function],
+          "wait", sample.begin_ns, sample.end_ns, arguments);
   }
 
   struct OpenSlice {
@@ -158,16 +165,20 @@ class TraceWriter {
 
   void CloseTo(std::vector<OpenSlice>& open, size_t depth, uint32_t tid, int64_t end_ns) {
     while (open.size() > depth) {
-      const Function& function = timeline_.tree.functions()[open.back().frame.function];
-      Slice(Track::kStacks, tid, function.name, "stack", open.back().begin_ns, end_ns,
-            {{"file", function.file.empty() ? function.module : function.file},
-             {"line", open.back().frame.line}});
+      const CallTree::Frame& frame = open.back().frame;
+      const Function& function = timeline_.functions[frame.function];
+      std::string arguments = R"("file":)";
+      AppendJsonString(arguments, function.file.empty() ? function.module : function.file);
+      fmt::format_to(std::back_inserter(arguments), R"(,"line":{},)", frame.line);
+      Slice(Track::kStacks, tid, names_[frame.function], "stack", open.back().begin_ns, end_ns,
+            arguments);
       open.pop_back();
     }
   }
 
   const Timeline& timeline_;
-  Json events_ = Json::array();
+  std::vector<std::string> names_;  // of the functions, as JSON
+  std::string text_;
 };
 
 }  // namespace

@@ -1,4 +1,4 @@
-// gzip (RFC 1952) by zlib.
+// gzip (RFC 1952): packed by libdeflate, unfolded by zlib, which can stop where it is too much.
 #pragma once
 
 #include <cstddef>

@@ -78,8 +78,8 @@ class Pipeline {
         processes_(modules_, source.origin(), source.mode()),
         writer_(store, processes_),
         accumulated_(options.dump_dir),
-        stats_files_(options.dump_dir, options.file_limits),
-        stacks_(options.native_python, options.live),
+stats_files_(options.dump_dir, options.file_limits),
+        stacks_(options.native_python),
         orderer_([&queue](std::unique_ptr<Chunk> chunk) { queue.HandBack(std::move(chunk)); }),
         assembler_({.turns = options.turns},
                    [this](ServedRequest request) { OnServed(std::move(request)); }),
@@ -230,6 +230,9 @@ void Pipeline::OnRecord(const RecordView& record) {
     case PINFO_RECORD_PROCESS:
     case PINFO_RECORD_PYTHON_CODE:
       processes_.OnRecord(record);
+      return;
+    case PINFO_RECORD_KERNEL_FUNCTION:
+      stacks_.LearnKernelFunction(record);
       return;
     case PINFO_RECORD_PYTHON:
       OnPython(record);

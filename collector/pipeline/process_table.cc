@@ -150,6 +150,7 @@ void ProcessTable::OnRecord(const RecordView& record) {
     case PINFO_RECORD_PYTHON_CODE:
       Get(pid).python.Add(record);
       return;
+    case PINFO_RECORD_KERNEL_FUNCTION:
     case PINFO_RECORD_CALL:
     case PINFO_RECORD_RECEIVED:
     case PINFO_RECORD_RESPONSE:

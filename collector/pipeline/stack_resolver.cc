@@ -113,26 +113,39 @@ std::shared_ptr<const ResolvedStack> StackResolver::Resolve(const RecordView& re
   return resolved;
 }
 
+void StackResolver::LearnKernelFunction(const RecordView& record) {
+  const auto& raw = record.as<pinfo_kernel_function>();
+  const std::string_view text = record.text();
+  const std::string_view name = text.substr(0, text.find('\0'));
+  std::string_view module = text.substr(std::min(name.size() + 1, text.size()));
+  module = module.substr(0, module.find('\0'));
+  if (raw.begin < raw.end && !name.empty()) {
+    kernel_.insert_or_assign(
+        raw.end, KernelFunction{std::string(name), std::string(module), raw.begin, raw.end});
+  }
+}
+
 // Of a thread that left the CPU the stack begins with what took the sample: it is left out, up to
 // the scheduler.
 void StackResolver::AddKernel(std::span<const uint64_t> innermost_first,
                               std::vector<FrameRow>& root_first) {
-  if (!kernel_) {
-    kernel_ = live_ ? KernelSymbols::OfThisMachine() : KernelSymbols("");
-  }
-  if (kernel_->empty()) {
-    root_first.push_back(KernelFrame(kKernelModule, kKernelModule));
-    return;
-  }
   std::vector<FrameRow> frames;
+  bool named = false;
   for (size_t i = 0; i < innermost_first.size(); ++i) {
-    // Return addresses, but for the innermost.
-    const auto found = kernel_->Find(innermost_first[i] - (i > 0 ? 1 : 0));
-    if (found && found->name == "__schedule") {
+    const uint64_t address = KernelLookupAddress(innermost_first, i);
+    const auto at = kernel_.upper_bound(address);
+    if (at == kernel_.end() || address < at->second.begin) {
+      frames.push_back(KernelFrame(kKernelModule, kKernelModule));
+      continue;
+    }
+    named = true;
+    if (at->second.name == "__schedule") {
       frames.clear();
     }
-    frames.push_back(found ? KernelFrame(found->name + "_[k]", found->module)
-                           : KernelFrame(kKernelModule, kKernelModule));
+    frames.push_back(KernelFrame(at->second.name + "_[k]", at->second.module));
+  }
+  if (!named) {
+    frames.resize(1);
   }
   std::move(frames.rbegin(), frames.rend(), std::back_inserter(root_first));
 }

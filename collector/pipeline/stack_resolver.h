@@ -33,9 +33,10 @@ struct ResolvedStack {
 
 class StackResolver {
  public:
-  // live: the samples are of this kernel, whose functions can be named. Else its part of a stack is
-  // one frame.
-  StackResolver(bool native_python, bool live) : native_python_(native_python), live_(live) {}
+  explicit StackResolver(bool native_python) : native_python_(native_python) {}
+
+  // REQUIRES: a KERNEL_FUNCTION record. What no such record named is one frame, "[kernel]".
+  void LearnKernelFunction(const RecordView& record);
 
   // REQUIRES: a SAMPLE record of this process.
   std::shared_ptr<const ResolvedStack> Resolve(const RecordView& record, TrackedProcess& process);
@@ -61,8 +62,7 @@ class StackResolver {
   void AddKernel(std::span<const uint64_t> innermost_first, std::vector<FrameRow>& root_first);
 
   bool native_python_;
-  bool live_;
-  std::optional<KernelSymbols> kernel_;  // read when first wanted
+  std::map<uint64_t, KernelFunction> kernel_;  // by end
   Unwinder unwinder_;
   Symbolizer symbolizer_;
   std::map<const TrackedProcess*, PerProcess> known_;

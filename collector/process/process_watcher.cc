@@ -140,6 +140,7 @@ void ProcessWatcher::OnRecord(const RecordView& record, RecordSink& sink) {
     case PINFO_RECORD_EXACT:
     case PINFO_RECORD_SEGMENT:
     case PINFO_RECORD_CALL:
+    case PINFO_RECORD_KERNEL_FUNCTION:
       return;
   }
 }

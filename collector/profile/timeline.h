@@ -19,7 +19,7 @@ struct TimelineSample {
   int64_t end_ns = 0;
   TimeKind kind = TimeKind::kOnCpu;
   uint32_t tid = 0;
-  std::vector<CallTree::Frame> root_first;  // functions of Timeline::tree; empty: no stack
+  std::vector<CallTree::Frame> root_first;  // of Timeline::functions; empty: no stack
 };
 
 // A request of this server to another one while it served this request.
@@ -42,7 +42,7 @@ struct Timeline {
   std::optional<int64_t> first_byte_ns;  // of the response
   std::string process;                   // its name
   std::string status;                    // "200", "aborted"
-  CallTree tree;                         // the functions of the samples; no stacks
+  std::vector<Function> functions;       // of the samples
   std::vector<TimelineSample> samples;   // by begin_ns
   std::vector<TimelineCall> calls;       // by begin_ns
 };

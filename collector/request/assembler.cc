@@ -222,6 +222,7 @@ void RequestAssembler::OnRecord(const RecordView& record) {
     case PINFO_RECORD_PYTHON:
     case PINFO_RECORD_EXACT:
     case PINFO_RECORD_CALL:
+    case PINFO_RECORD_KERNEL_FUNCTION:
       break;
   }
 }

@@ -16,6 +16,7 @@
 #include "collector/process/process_watcher.h"
 #include "collector/python/python_watcher.h"
 #include "collector/source/bpf_skeleton.h"
+#include "collector/source/kernel_names.h"
 #include "collector/source/mapping_events.h"
 #include "collector/source/tls_probes.h"
 
@@ -57,6 +58,9 @@ class BpfSourceImpl final : public BpfSource, private RecordSink {
         later_(options.later, MapsOfSelection(*loaded_.skeleton)),
         may_follow_(options.may_follow),
         follow_children_(options.follow_children) {
+    if (options.kernel_stacks) {
+      kernel_names_.emplace(KernelSymbols::OfThisMachine());
+    }
     if (loaded_.tls) {
       const auto& skeleton = *loaded_.skeleton;
       tls_.emplace(TlsPrograms{.enter = skeleton.progs.tls_enter,
@@ -106,6 +110,7 @@ class BpfSourceImpl final : public BpfSource, private RecordSink {
   ProcessWatcher watcher_;
   PythonWatcher python_;
   std::optional<TlsProbes> tls_;
+  std::optional<KernelNames> kernel_names_;  // where stacks have the kernel's part
   std::unordered_set<Pid> followed_;
   std::vector<Pid> to_announce_;  // followed since the last drain
   std::array<uint64_t, PINFO_LOSS_KIND_COUNT> reported_{};
@@ -169,6 +174,9 @@ void BpfSourceImpl::OnKernelRecord(std::span<const std::byte> bytes) {
       followed_.insert(pid);
     } else if (record->type() == PINFO_RECORD_EXIT && record->as<pinfo_exit>().process_ended != 0) {
       followed_.erase(pid);
+    }
+    if (kernel_names_ && record->type() == PINFO_RECORD_SAMPLE) {
+      kernel_names_->OnSample(*record, *this);
     }
     // First: what an exec made void must not outlive the new program's mappings.
     python_.OnRecord(*record, *this);
@@ -272,6 +280,8 @@ Status BpfSourceImpl::MarkTree(Pid pid, std::vector<Pid>& marked) {
     return {};
   }
   const uint8_t one = 1;
+  auto& hints = loaded_.skeleton->bss->followed_hints;
+  hints[pid.value % std::size(hints)] = 1;
   if (bpf_map_update_elem(bpf_map__fd(loaded_.skeleton->maps.followed), &pid.value, &one,
                           BPF_ANY) != 0) {
     followed_.erase(pid);

@@ -79,6 +79,8 @@ Shape ShapeOf(std::span<const std::byte> bytes) {
       return shape.operator()<pinfo_segment>(none);
     case PINFO_RECORD_CALL:
       return shape.operator()<pinfo_call>([](const auto& r) { return r.path_bytes; });
+    case PINFO_RECORD_KERNEL_FUNCTION:
+      return shape.operator()<pinfo_kernel_function>([](const auto& r) { return r.text_bytes; });
     case PINFO_RECORD_PYTHON_CODE:
       return shape.operator()<pinfo_python_code>(
           [](const auto& r) { return size_t{r.text_bytes} + r.table_bytes; });

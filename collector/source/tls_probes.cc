@@ -44,6 +44,13 @@ Result<std::unique_ptr<ElfFile>> OpenMapped(Pid pid, const pinfo_mapping& mappin
   return ElfFile::Open(std::move(*fd), path);
 }
 
+// The cookie as bpf/tls_function.h has it.
+ProbePoint PointAt(pinfo_tls_function function, const ProbePlace& place) {
+  return {.offset = place.offset,
+          .cookie = static_cast<uint64_t>(place.stack_bytes) << PINFO_TLS_COOKIE_STACK_SHIFT |
+                    static_cast<uint64_t>(function)};
+}
+
 }  // namespace
 
 void TlsProbes::Inspect(Pid pid) {
@@ -97,7 +104,8 @@ void TlsProbes::OnMapping(Pid pid, const pinfo_mapping& mapping, std::string_vie
   }
   const auto executable = executables_.find(pid);
   if (stopped_ || mapping.inode == 0 || marked_.contains(pid) ||
-      (!IsTlsLibraryName(path) && (executable == executables_.end() || executable->second != path))) {
+      (!IsTlsLibraryName(path) &&
+       (executable == executables_.end() || executable->second != path))) {
     return;
   }
   const Result<std::unique_ptr<ElfFile>> elf = OpenMapped(pid, mapping, std::string(path));
@@ -141,15 +149,14 @@ Status TlsProbes::Attach(const std::vector<TlsFunction>& functions, const std::s
   std::vector<ProbePoint> states;
   std::vector<ProbePoint> frees;
   for (const TlsFunction& function : functions) {
-    const auto cookie = static_cast<uint64_t>(function.function);
     const bool is_state =
         function.function == PINFO_TLS_ACCEPT || function.function == PINFO_TLS_CONNECT;
-    (is_state                                ? states
+    (is_state                              ? states
      : function.function == PINFO_TLS_FREE ? frees
-                                             : enters)
-        .push_back({.offset = function.entry, .cookie = cookie});
-    for (const uint64_t offset : function.returns) {
-      leaves.push_back({.offset = offset, .cookie = cookie});
+                                           : enters)
+        .push_back(PointAt(function.function, function.entry));
+    for (const ProbePlace& place : function.returns) {
+      leaves.push_back(PointAt(function.function, place));
     }
   }
   std::vector<UserProbe> probes;

@@ -74,9 +74,12 @@ std::optional<KernelFunction> KernelSymbols::Find(uint64_t address) const {
   if (!symbol.function || address - symbol.address >= kLargestFunction) {
     return std::nullopt;
   }
-  return KernelFunction{names_.c_str() + symbol.name, symbol.module == kNoModule
-                                                          ? std::string("[kernel]")
-                                                          : names_.c_str() + symbol.module};
+  const uint64_t largest = symbol.address + kLargestFunction;
+  return KernelFunction{.name = names_.c_str() + symbol.name,
+                        .module = symbol.module == kNoModule ? std::string("[kernel]")
+                                                             : names_.c_str() + symbol.module,
+                        .begin = symbol.address,
+                        .end = next == symbols_.end() ? largest : std::min(next->address, largest)};
 }
 
 }  // namespace pinfo

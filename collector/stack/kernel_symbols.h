@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,7 +14,15 @@ namespace pinfo {
 struct KernelFunction {
   std::string name;
   std::string module;  // "[nf_conntrack]"; "[kernel]" for the kernel itself
+  uint64_t begin = 0;
+  uint64_t end = 0;  // behind its last address
 };
+
+// What to look up for the i-th of a stack's addresses: they are return addresses, but for the
+// first.
+inline uint64_t KernelLookupAddress(std::span<const uint64_t> innermost_first, size_t i) {
+  return innermost_first[i] - (i > 0 ? 1 : 0);
+}
 
 class KernelSymbols {
  public:

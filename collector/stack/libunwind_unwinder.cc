@@ -17,13 +17,46 @@ extern "C" int _Ux86_64_dwarf_search_unwind_table(unw_addr_space_t, unw_word_t, 
 namespace pinfo {
 namespace {
 
+// Between a pop and the return behind it compilers leave the popped register's rule as it was:
+// saved just below the stack pointer, which no copy holds. The word there is what was popped, hence
+// what the register still holds.
+constexpr uint64_t kRedZoneBytes = 128;
+
 // What the accessors work on during one call.
 struct Context {
   const AddressSpace& space;
   const StackCopy& copy;
   StackRegisters registers{};
   CodeLocation frame{};  // where FindProcInfo last looked: whose call frame information is read
+  // The words below the copy; zero, which leads nowhere, until RestorePopped.
+  std::array<uint64_t, kRedZoneBytes / sizeof(uint64_t)> red_zone{};
+
+  // The word of the red zone at an address; nullptr elsewhere.
+  const uint64_t* RedZoneWord(uint64_t address) const {
+    const uint64_t before = copy.registers[PINFO_REGISTER_RSP] - address;
+    return before >= sizeof(uint64_t) && before <= kRedZoneBytes && before % sizeof(uint64_t) == 0
+               ? &red_zone[red_zone.size() - before / sizeof(uint64_t)]
+               : nullptr;
+  }
 };
+
+// Where libunwind, after its first step, would find a register of the caller.
+const uint64_t* PlaceInRedZone(const Context& context, unw_cursor_t& cursor, unw_regnum_t reg) {
+  unw_save_loc_t place{};
+  return unw_get_save_loc(&cursor, reg, &place) == 0 && place.type == UNW_SLT_MEMORY
+             ? context.RedZoneWord(place.u.addr)
+             : nullptr;
+}
+
+// Puts what the interrupted function has popped back to where libunwind looks for it.
+void RestorePopped(Context& context, unw_cursor_t& cursor) {
+  for (const uint8_t reg : kSavedRegisters) {
+    if (const uint64_t* const word = PlaceInRedZone(context, cursor, reg)) {
+      context.red_zone[static_cast<size_t>(word - context.red_zone.data())] =
+          context.copy.registers[reg];
+    }
+  }
+}
 
 // .eh_frame_hdr's binary search table (Linux Standard Base, core specification, 10.6.2).
 struct SearchTable {
@@ -35,12 +68,6 @@ struct SearchTable {
 constexpr uint8_t kSortedTableEncoding = 0x3b;  // DW_EH_PE_datarel | DW_EH_PE_sdata4
 constexpr uint8_t kCountEncoding = 0x03;        // DW_EH_PE_udata4
 constexpr uint64_t kTableEntryBytes = 8;
-
-// Between a pop and the return behind it compilers leave the popped register's rule as it was:
-// saved just below the stack pointer, which no copy holds. libunwind would give up the whole frame
-// for the register's sake; it gets a zero, which nothing but that register comes from and which
-// leads nowhere.
-constexpr uint64_t kRedZoneBytes = 128;
 
 std::optional<SearchTable> FindSearchTable(const CodeLocation& at) {
   const auto header = at.module->elf().eh_frame_header();
@@ -100,8 +127,8 @@ int AccessMem(unw_addr_space_t, unw_word_t address, unw_word_t* value, int write
     *value = *word;
     return 0;
   }
-  if (context.copy.registers[PINFO_REGISTER_RSP] - 1 - address < kRedZoneBytes) {
-    *value = 0;
+  if (const uint64_t* const word = context.RedZoneWord(address)) {
+    *value = *word;
     return 0;
   }
   // Instructions, or call frame information, which lies outside the executable mapping.
@@ -176,6 +203,9 @@ bool LibunwindUnwinder::Step(const AddressSpace& space, const StackCopy& copy,
       unw_init_remote(&cursor, impl_->space, &context) != 0 || unw_step(&cursor) <= 0) {
     return false;
   }
+  if (interrupted) {
+    RestorePopped(context, cursor);
+  }
   StackRegisters caller = registers;
   for (unw_regnum_t reg = 0; reg < PINFO_REGISTER_COUNT; ++reg) {
     // What cannot be read keeps its value: only preserved registers and the pc matter.
@@ -206,6 +236,9 @@ UnwoundStack LibunwindUnwinder::Unwind(const AddressSpace& space, const StackCop
       return stack;
     }
     const int more = unw_step(&cursor);
+    if (stack.pcs.size() == 1) {
+      RestorePopped(context, cursor);
+    }
     if (more == 0) {
       stack.end = StackEnd::kComplete;
     }

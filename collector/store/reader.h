@@ -8,6 +8,7 @@
 #include <limits>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -15,6 +16,7 @@
 #include "collector/base/result.h"
 #include "collector/profile/timeline.h"
 #include "collector/store/rows.h"
+#include "collector/views/pooled_times.h"
 #include "collector/views/profile.h"
 
 namespace pinfo {
@@ -35,6 +37,18 @@ struct RequestFilter {
   bool failed = false;  // 5xx or aborted
   RequestOrder order = RequestOrder::kNewest;
   std::optional<int64_t> limit = std::nullopt;
+};
+
+// Of a request's row what passes over all rows work with: no texts.
+struct RequestFigures {
+  RequestId id;
+  int64_t route = 0;  // RouteSummary::id
+  int32_t status = 0;
+  Outcome outcome = Outcome::kUnknown;
+  int64_t start_wall_ns = 0;
+  LatencyParts times;
+  bool profiled = false;
+  double weight = 1;
 };
 
 // Which requests a profile is of; nullopt: any. Texts are exact.
@@ -75,6 +89,7 @@ struct RouteSummary {
   std::string site;
   std::string route;
   LatencySummary latency;
+  int64_t id = 0;  // of the pair of site and route in this store
 };
 
 struct SiteSummary {
@@ -113,10 +128,10 @@ struct Totals {
   int64_t request_rows = 0;
   int64_t samples = 0;
   int64_t samples_attributed = 0;
-  int64_t calls = 0;             // to other servers, over all sessions
-  int64_t calls_attributed = 0;  // to a request
+  int64_t calls = 0;                  // to other servers, over all sessions
+  int64_t calls_attributed = 0;       // to a request
   StackEndCounts samples_incomplete;  // stacks that did not reach their thread's start
-  int64_t first_wall_ns = 0;       // of any request; 0: none
+  int64_t first_wall_ns = 0;          // of any request; 0: none
   int64_t last_wall_ns = 0;
   int64_t own_cpu_ns = 0;  // of pinfo, over all sessions
   LossCounts lost{};
@@ -146,6 +161,13 @@ struct ProcessesPoint {
   int32_t threads = 0;    // each process's most, added up
 };
 
+// What is kept of one request beside its row.
+struct RequestDetail {
+  Profile profile;
+  Timeline timeline;
+  std::vector<CallRow> calls;  // the longest waited for first
+};
+
 class Reader {
  public:
   virtual ~Reader() = default;
@@ -153,6 +175,12 @@ class Reader {
   // Calls visit for each; stops when it returns false.
   virtual Status ForEachRequest(const RequestFilter& filter,
                                 const std::function<bool(const RequestRow&)>& visit) = 0;
+  // The rows of these ids in their order; those that are not there are left out.
+  virtual Status ForEachRequestById(std::span<const RequestId> ids,
+                                    const std::function<bool(const RequestRow&)>& visit) = 0;
+  // Every row of the filter without its texts, in no order: a million in about a second.
+  virtual Status ForEachFigures(const RequestFilter& filter,
+                                const std::function<bool(const RequestFigures&)>& visit) = 0;
   // How many rows that would be; order and limit do not matter.
   virtual Result<int64_t> CountRequests(const RequestFilter& filter) = 0;
   virtual Result<std::optional<RequestRow>> FindRequest(RequestId id) = 0;
@@ -194,8 +222,14 @@ class Reader {
   virtual Result<Profile> WholeProfile() = 0;
   // The same over the requests that began in a time or were served by a process.
   virtual Result<Profile> PooledProfile(const ProfileFilter& filter) = 0;
+  // The same where a pass over requests has added up the times of the filter's, and noted (at
+  // least) of each of these which parts are known.
+  virtual Result<Profile> PooledProfile(const ProfileFilter& filter, const PooledTimes& times,
+                                        const PartsIndex& parts) = 0;
   // Fails where there is no such request.
   virtual Result<Timeline> RequestTimeline(RequestId id) = 0;
+  // All of it at once for a row of this reader; what the last ones had in common is not read anew.
+  virtual Result<RequestDetail> Detail(const RequestRow& row) = 0;
 };
 
 }  // namespace pinfo

@@ -1,5 +1,6 @@
-#include <algorithm>
-#include <array>
+#include <functional>
+#include <map>
+#include <tuple>
 
 #include <fmt/format.h>
 
@@ -10,179 +11,158 @@
 namespace pinfo::sqlite {
 namespace {
 
-StackEndCounts EndsOf(int64_t end, int64_t count) {
-  StackEndCounts ends;
-  ends.Add(static_cast<StackEnd>(end), count);
-  return ends;
+// The parameters are numbered: 1 site, 2 route, 3 since, 4 until, 5 pid. A route is looked for
+// only where one is named, so that samples are found by their index on it.
+std::string_view Routes(const ProfileFilter& filter) {
+  if (!filter.site && !filter.route) {
+    return "route_id IS NOT NULL AND ?1 IS NULL AND ?2 IS NULL";
+  }
+  return "route_id IN (SELECT id FROM route WHERE (?2 IS NULL OR name = ?2) AND"
+         " (?1 IS NULL OR site_id = (SELECT id FROM site WHERE name = ?1)))";
 }
 
-// What is known of where a request's time went decides how its samples count. Rows that know the
-// same parts are summed up; the number is that of kKnownParts' bits.
-enum KnownParts : uint8_t { kOnCpuKnown = 1, kBlockedKnown = 2 };
-constexpr size_t kKnownPartsCount = 4;
+template <typename Visit>
+Status ForEachRowOf(Database& database, const ProfileFilter& filter, const std::string& sql,
+                    Visit visit) {
+  const auto pid = filter.pid ? std::optional<int64_t>(filter.pid->value) : std::nullopt;
+  return ForEachRow(database, sql, visit, filter.site, filter.route, filter.since_wall_ns,
+                    filter.until_wall_ns, pid);
+}
 
-struct SummedTimes {
-  RequestTimes times;
-  int64_t requests = 0;
-  std::vector<StackSamples> samples;
-};
+// One pass over the filter's rows. Not a join with their samples: where rows are not settled yet,
+// the table `request` is a view, which a join would read as a whole.
+Status LoadTimes(Database& database, const ProfileFilter& filter, PooledTimes& times,
+                 PartsIndex& parts) {
+  const std::string sql = fmt::format(
+      "SELECT r.id, r.latency_ns, r.on_cpu_ns, r.blocked_ns, r.runqueue_ns, r.waiting_ns"
+      " FROM request r WHERE r.{} AND (?3 IS NULL OR r.start_wall_ns >= ?3)"
+      " AND (?4 IS NULL OR r.start_wall_ns < ?4) AND (?5 IS NULL OR r.pid = ?5)",
+      Routes(filter));
+  Status status = ForEachRowOf(database, filter, sql, [&](const Statement& row) {
+    const LatencyParts each = {.latency_ns = row.Int(1),
+                               .on_cpu_ns = row.OptionalInt(2),
+                               .blocked_ns = row.OptionalInt(3),
+                               .runqueue_ns = row.OptionalInt(4),
+                               .waiting_ns = row.OptionalInt(5)};
+    times.Add(each);
+    parts.Add({row.Int(0)}, KnownPartsOf(each));
+    return true;
+  });
+  parts.Sort();
+  return status;
+}
 
-// r: the request a sample belongs to; NULL columns where its row was not kept.
-constexpr const char* kKnownPartsOf =
-    "((r.on_cpu_ns IS NOT NULL) + 2 * (r.blocked_ns IS NOT NULL))";
-
+// Samples summed up by stack before they are spread.
 class PooledProfile {
  public:
-  explicit PooledProfile(Database& database) : database_(database), stacks_(builder_) {}
+  PooledProfile(Database& database, const ProfileFilter& filter, const PartsIndex& parts)
+      : database_(database), filter_(filter), parts_(parts) {}
 
-  Result<Profile> Load(const ProfileFilter& filter) {
-    Status status = stacks_.Prepare(database_);
+  Result<Profile> Load(const PooledTimes& times) {
+    Status status = trie_.Prepare(database_);
     if (status) {
-      status = LoadTimes(filter);
+      status = LoadSamples();
     }
+    std::vector<StackSamples> samples[kKnownPartsCount];
     if (status) {
-      status = LoadSamples(filter);
+      status = LoadStacks(samples);
     }
     if (!status) {
       return tl::unexpected(status.error());
     }
-    for (const SummedTimes& each : groups_) {
-      builder_.Add(each.times, each.requests, each.samples);
+    for (size_t known = 0; known < kKnownPartsCount; ++known) {
+      const PooledTimes::Sum& sum = times.Of(known);
+      builder_.Add(sum.times, sum.requests, samples[known]);
     }
     return builder_.Take();
   }
 
  private:
-  // The parameters are numbered: 1 site, 2 route, 3 since, 4 until, 5 pid. A route is looked for
-  // only where one is named, so that samples are found by their index on it.
-  static std::string_view Routes(const ProfileFilter& filter) {
-    if (!filter.site && !filter.route) {
-      return "route_id IS NOT NULL AND ?1 IS NULL AND ?2 IS NULL";
-    }
-    return "route_id IN (SELECT id FROM route WHERE (?2 IS NULL OR name = ?2) AND"
-           " (?1 IS NULL OR site_id = (SELECT id FROM site WHERE name = ?1)))";
+  // Known parts of the request, stack, kind, how the stack ended.
+  using Key = std::tuple<size_t, int64_t, int64_t, int64_t>;
+  struct Pool {
+    int64_t weight = 0;
+    int64_t duration_ns = 0;
+    int64_t count = 0;
+  };
+
+  // A sample belongs to the time its request began in; one whose request's row was not kept, to its
+  // own.
+  [[nodiscard]] bool InTime(int64_t wall_ns) const {
+    return (!filter_.since_wall_ns || wall_ns >= *filter_.since_wall_ns) &&
+           (!filter_.until_wall_ns || wall_ns < *filter_.until_wall_ns);
   }
 
-  template <typename Visit>
-  Status ForEachRowOf(const ProfileFilter& filter, const std::string& sql, Visit visit) {
-    const auto pid = filter.pid ? std::optional<int64_t>(filter.pid->value) : std::nullopt;
-    return ForEachRow(database_, sql, visit, filter.site, filter.route, filter.since_wall_ns,
-                      filter.until_wall_ns, pid);
-  }
-
-  Status LoadTimes(const ProfileFilter& filter) {
+  Status LoadSamples() {
     const std::string sql = fmt::format(
-        "SELECT {} AS known, count(*), sum(max(r.latency_ns, 0)), sum(r.on_cpu_ns),"
-        " sum(r.blocked_ns), sum(r.runqueue_ns), sum(r.waiting_ns)"
-        " FROM request r WHERE r.{} AND (?3 IS NULL OR r.start_wall_ns >= ?3)"
-        " AND (?4 IS NULL OR r.start_wall_ns < ?4) AND (?5 IS NULL OR r.pid = ?5) GROUP BY known",
-        kKnownPartsOf, Routes(filter));
-    return ForEachRowOf(filter, sql, [this](const Statement& row) {
-      SummedTimes& group = groups_.at(static_cast<size_t>(row.Int(0)));
-      group.requests = row.Int(1);
-      group.times = {.latency_ns = row.Int(2),
-                     .on_cpu_ns = row.OptionalInt(3),
-                     .blocked_ns = row.OptionalInt(4),
-                     .runqueue_ns = row.OptionalInt(5),
-                     .waiting_ns = row.OptionalInt(6)};
+        "SELECT s.stack_id, s.kind, s.weight, s.duration_ns, s.stack_end, s.request_id, s.wall_ns"
+        " FROM sample s WHERE s.{}"
+        " AND (?5 IS NULL OR s.process_id IN (SELECT id FROM process WHERE pid = ?5))",
+        Routes(filter_));
+    const bool all_times = !filter_.since_wall_ns && !filter_.until_wall_ns;
+    return ForEachRowOf(database_, filter_, sql, [&](const Statement& row) {
+      const int64_t kind = row.Int(1);
+      const std::optional<int64_t> request = row.OptionalInt(5);
+      const auto known = request ? parts_.Find({*request}) : std::nullopt;
+      size_t parts = kOnCpuKnown | kBlockedKnown;
+      if (known) {
+        parts = *known;
+      } else if (request && !all_times) {
+        return true;  // of a request that is not of this time
+      } else if (kind == PINFO_SAMPLE_BLOCKED || !InTime(row.Int(6))) {
+        // It says where the route's on-CPU time goes, all the same; a duration of it is no part of
+        // the latencies summed up here.
+        return true;
+      }
+      Pool& pool = pools_[{parts, row.Int(0), kind, row.Int(4)}];
+      pool.weight += row.Int(2);
+      pool.duration_ns += row.Int(3);
+      ++pool.count;
       return true;
     });
   }
 
-  // A sample belongs to the time its request began in, where that is known.
-  Status LoadSamples(const ProfileFilter& filter) {
-    const std::string sql = fmt::format(
-        "SELECT s.stack_id, s.kind, {} AS known, r.id IS NULL AS orphan, sum(s.weight),"
-        " sum(s.duration_ns), count(*), s.stack_end"
-        " FROM sample s LEFT JOIN request r ON r.id = s.request_id WHERE s.{}"
-        " AND (?3 IS NULL OR coalesce(r.start_wall_ns, s.wall_ns) >= ?3)"
-        " AND (?4 IS NULL OR coalesce(r.start_wall_ns, s.wall_ns) < ?4)"
-        " AND (?5 IS NULL OR s.process_id IN (SELECT id FROM process WHERE pid = ?5))"
-        " GROUP BY s.stack_id, s.kind, known, orphan, s.stack_end",
-        kKnownPartsOf, Routes(filter));
-    Status stacks;
-    const Status status = ForEachRowOf(filter, sql, [&](const Statement& row) {
-      stacks = AddSamples(row);
-      return stacks.has_value();
-    });
-    return status ? stacks : status;
-  }
-
-  // A sample of a request whose row was not kept still says where that route's on-CPU time goes; a
-  // duration of it is no part of the latencies summed up here.
-  Status AddSamples(const Statement& row) {
-    const auto kind = static_cast<uint8_t>(row.Int(1));
-    const bool orphan = row.Int(3) != 0;
-    if (orphan && kind == PINFO_SAMPLE_BLOCKED) {
-      return {};
+  Status LoadStacks(std::vector<StackSamples>* samples) {
+    StackLoader stacks(trie_, builder_);
+    for (const auto& [key, pool] : pools_) {
+      const auto& [parts, stack_id, kind, end] = key;
+      Result<std::vector<CallTree::Frame>> stack = stacks.Load(stack_id);
+      if (!stack) {
+        return tl::unexpected(stack.error());
+      }
+      StackSamples& each = samples[parts].emplace_back();
+      each.root_first = std::move(*stack);
+      each.kind = static_cast<uint8_t>(kind);
+      each.weight = pool.weight;
+      each.duration_ns = pool.duration_ns;
+      each.count = pool.count;
+      each.incomplete.Add(static_cast<StackEnd>(end), pool.count);
     }
-    Result<std::vector<CallTree::Frame>> stack = stacks_.Load(row.Int(0));
-    if (!stack) {
-      return tl::unexpected(stack.error());
-    }
-    const size_t known = orphan ? kOnCpuKnown | kBlockedKnown : static_cast<size_t>(row.Int(2));
-    groups_.at(known).samples.push_back({.root_first = std::move(*stack),
-                                         .kind = kind,
-                                         .weight = row.Int(4),
-                                         .duration_ns = row.Int(5),
-                                         .count = row.Int(6),
-                                         .incomplete = EndsOf(row.Int(7), row.Int(6))});
     return {};
   }
 
   Database& database_;
+  const ProfileFilter& filter_;
+  const PartsIndex& parts_;
+  StackTrie trie_;
   ProfileBuilder builder_;
-  StackLoader stacks_;
-  std::array<SummedTimes, kKnownPartsCount> groups_;
+  std::map<Key, Pool> pools_;
 };
 
 }  // namespace
 
-Result<Profile> LoadRequestProfile(Database& database, RequestId id) {
-  const Result<std::optional<RequestRow>> row = FindRequest(database, id);
-  if (!row) {
-    return tl::unexpected(row.error());
+Result<Profile> LoadPooledProfile(Database& database, const ProfileFilter& filter) {
+  PooledTimes times;
+  PartsIndex parts;
+  if (Status status = LoadTimes(database, filter, times, parts); !status) {
+    return tl::unexpected(status.error());
   }
-  if (!*row) {
-    return Fail(fmt::format("there is no request {} in {}", id.value, database.Path()));
-  }
-  ProfileBuilder builder;
-  StackLoader stacks(builder);
-  Status status = stacks.Prepare(database);
-  std::vector<StackSamples> samples;
-  Status loaded;
-  if (status) {
-    status = ForEachRow(
-        database,
-        "SELECT stack_id, kind, sum(weight), sum(duration_ns), count(*), stack_end"
-        " FROM sample WHERE request_id = ?1 GROUP BY stack_id, kind, stack_end",
-        [&](const Statement& sample) {
-          Result<std::vector<CallTree::Frame>> stack = stacks.Load(sample.Int(0));
-          if (!stack) {
-            loaded = tl::unexpected(stack.error());
-            return false;
-          }
-          samples.push_back({.root_first = std::move(*stack),
-                             .kind = static_cast<uint8_t>(sample.Int(1)),
-                             .weight = sample.Int(2),
-                             .duration_ns = sample.Int(3),
-                             .count = sample.Int(4),
-                             .incomplete = EndsOf(sample.Int(5), sample.Int(4))});
-          return true;
-        },
-        id.value);
-  }
-  for (const Status& each : {status, loaded}) {
-    if (!each) {
-      return tl::unexpected(each.error());
-    }
-  }
-  builder.Add(TimesOf(**row), 1, samples);
-  return builder.Take();
+  return LoadPooledProfile(database, filter, times, parts);
 }
 
-Result<Profile> LoadPooledProfile(Database& database, const ProfileFilter& filter) {
-  return PooledProfile(database).Load(filter);
+Result<Profile> LoadPooledProfile(Database& database, const ProfileFilter& filter,
+                                  const PooledTimes& times, const PartsIndex& parts) {
+  return PooledProfile(database, filter, parts).Load(times);
 }
 
 }  // namespace pinfo::sqlite

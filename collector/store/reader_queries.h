@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -19,6 +20,10 @@ namespace pinfo::sqlite {
 // reader_requests.cc
 Status ForEachRequest(Database& database, const RequestFilter& filter,
                       const std::function<bool(const RequestRow&)>& visit);
+Status ForEachRequestById(Database& database, std::span<const RequestId> ids,
+                          const std::function<bool(const RequestRow&)>& visit);
+Status ForEachFigures(Database& database, const RequestFilter& filter,
+                      const std::function<bool(const RequestFigures&)>& visit);
 Result<int64_t> CountRequests(Database& database, const RequestFilter& filter);
 Result<std::optional<RequestRow>> FindRequest(Database& database, RequestId id);
 Result<std::vector<CallRow>> RequestCalls(Database& database, RequestId id);
@@ -47,9 +52,9 @@ Result<std::vector<SystemRow>> LoadLatestSystems(Database& database);
 
 // reader_profiles.cc. Request times and samples of many requests are summed up before they are
 // spread, so a profile of a million requests costs as much memory as its distinct stacks.
-Result<Profile> LoadRequestProfile(Database& database, RequestId id);
 Result<Profile> LoadPooledProfile(Database& database, const ProfileFilter& filter);
-Result<Timeline> LoadTimeline(Database& database, RequestId id);
+Result<Profile> LoadPooledProfile(Database& database, const ProfileFilter& filter,
+                                  const PooledTimes& times, const PartsIndex& parts);
 
 // A route as people give it, for SQLite's GLOB, which also knows [sets]: here a bracket stands for
 // itself.

@@ -29,6 +29,25 @@ Outcome OutcomeOf(int64_t value) {
   return known ? static_cast<Outcome>(value) : Outcome::kUnknown;
 }
 
+constexpr std::string_view kSelectFigures =
+    "SELECT r.id, r.route_id, r.status, r.outcome, r.start_wall_ns, r.latency_ns, r.on_cpu_ns,"
+    " r.blocked_ns, r.runqueue_ns, r.waiting_ns, r.profiled, r.weight FROM request r";
+
+RequestFigures FiguresOf(const Statement& row) {
+  return {.id = {row.Int(0)},
+          .route = row.Int(1),
+          .status = static_cast<int32_t>(row.Int(2)),
+          .outcome = OutcomeOf(row.Int(3)),
+          .start_wall_ns = row.Int(4),
+          .times = {.latency_ns = row.Int(5),
+                    .on_cpu_ns = row.OptionalInt(6),
+                    .blocked_ns = row.OptionalInt(7),
+                    .runqueue_ns = row.OptionalInt(8),
+                    .waiting_ns = row.OptionalInt(9)},
+          .profiled = row.Int(10) != 0,
+          .weight = row.Real(11)};
+}
+
 RequestRow RowOf(const Statement& statement) {
   RequestRow row;
   int column = 0;
@@ -196,6 +215,45 @@ Status ForEachRequest(Database& database, const RequestFilter& filter,
       return tl::unexpected(row.error());
     }
     if (!*row || !visit(RowOf(*statement))) {
+      return {};
+    }
+  }
+}
+
+Status ForEachRequestById(Database& database, std::span<const RequestId> ids,
+                          const std::function<bool(const RequestRow&)>& visit) {
+  Result<Statement> statement = database.Prepare(std::string(kSelect) + " WHERE r.id = ?");
+  if (!statement) {
+    return tl::unexpected(statement.error());
+  }
+  for (const RequestId id : ids) {
+    statement->Bind(id.value);
+    const Result<bool> row = statement->Step();
+    if (!row) {
+      return tl::unexpected(row.error());
+    }
+    if (*row && !visit(RowOf(*statement))) {
+      return {};
+    }
+    statement->Reset();
+  }
+  return {};
+}
+
+Status ForEachFigures(Database& database, const RequestFilter& filter,
+                      const std::function<bool(const RequestFigures&)>& visit) {
+  const Conditions conditions = ConditionsOf(filter);
+  Result<Statement> statement =
+      PrepareFor(database, std::string(kSelectFigures) + conditions.sql, conditions);
+  if (!statement) {
+    return tl::unexpected(statement.error());
+  }
+  while (true) {
+    const Result<bool> row = statement->Step();
+    if (!row) {
+      return tl::unexpected(row.error());
+    }
+    if (!*row || !visit(FiguresOf(*statement))) {
       return {};
     }
   }

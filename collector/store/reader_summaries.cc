@@ -224,7 +224,8 @@ Result<std::vector<RouteSummary>> LoadRoutes(Database& database, const SummaryFi
                    if (const auto it = summaries->find(row.Int(0)); it != summaries->end()) {
                      routes.push_back({.site = std::string(row.Text(1)),
                                        .route = std::string(row.Text(2)),
-                                       .latency = it->second});
+                                       .latency = it->second,
+                                       .id = row.Int(0)});
                    }
                    return true;
                  });

@@ -1,4 +1,10 @@
+#include <optional>
+#include <span>
+
+#include <fmt/format.h>
+
 #include "collector/store/reader_queries.h"
+#include "collector/store/request_detail.h"
 #include "collector/store/sqlite_handle.h"
 #include "collector/store/sqlite_open.h"
 #include "collector/store/sqlite_store.h"
@@ -12,6 +18,15 @@ using sqlite::Database;
 class SqliteReader : public Reader {
  public:
   explicit SqliteReader(Database database) : database_(std::move(database)) {}
+
+  Status ForEachRequestById(std::span<const RequestId> ids,
+                            const std::function<bool(const RequestRow&)>& visit) override {
+    return sqlite::ForEachRequestById(database_, ids, visit);
+  }
+  Status ForEachFigures(const RequestFilter& filter,
+                        const std::function<bool(const RequestFigures&)>& visit) override {
+    return sqlite::ForEachFigures(database_, filter, visit);
+  }
 
   Status ForEachRequest(const RequestFilter& filter,
                         const std::function<bool(const RequestRow&)>& visit) override {
@@ -60,7 +75,11 @@ class SqliteReader : public Reader {
     return sqlite::LoadLatestSystems(database_);
   }
   Result<Profile> RequestProfile(RequestId id) override {
-    return sqlite::LoadRequestProfile(database_, id);
+    Result<RequestDetail> detail = DetailOf(id);
+    if (!detail) {
+      return tl::unexpected(detail.error());
+    }
+    return std::move(detail->profile);
   }
   Result<Profile> RouteProfile(const std::optional<std::string>& site,
                                const std::string& route) override {
@@ -70,12 +89,40 @@ class SqliteReader : public Reader {
   Result<Profile> PooledProfile(const ProfileFilter& filter) override {
     return sqlite::LoadPooledProfile(database_, filter);
   }
+  Result<Profile> PooledProfile(const ProfileFilter& filter, const PooledTimes& times,
+                                const PartsIndex& parts) override {
+    return sqlite::LoadPooledProfile(database_, filter, times, parts);
+  }
   Result<Timeline> RequestTimeline(RequestId id) override {
-    return sqlite::LoadTimeline(database_, id);
+    Result<RequestDetail> detail = DetailOf(id);
+    if (!detail) {
+      return tl::unexpected(detail.error());
+    }
+    return std::move(detail->timeline);
+  }
+  Result<RequestDetail> Detail(const RequestRow& row) override {
+    if (!details_) {
+      details_.emplace();
+      if (Status status = details_->Prepare(database_); !status) {
+        details_.reset();
+        return tl::unexpected(status.error());
+      }
+    }
+    return details_->Load(row);
   }
 
  private:
+  Result<RequestDetail> DetailOf(RequestId id) {
+    const Result<std::optional<RequestRow>> row = FindRequest(id);
+    if (!row) {
+      return tl::unexpected(row.error());
+    }
+    return *row ? Detail(**row)
+                : Fail(fmt::format("there is no request {} in {}", id.value, database_.Path()));
+  }
+
   Database database_;
+  std::optional<sqlite::DetailLoader> details_;  // made when it is first asked for
 };
 
 }  // namespace

@@ -8,7 +8,6 @@
 #include <fmt/format.h>
 
 #include "collector/stack/elf_symbols.h"
-#include "collector/tls/return_scan.h"
 
 namespace pinfo {
 namespace {
@@ -60,8 +59,16 @@ bool LeadsToProbed(const Symbols& symbols, uint64_t address) {
                      [&](const auto& each) { return each.second.address == address; });
 }
 
-Result<std::vector<uint64_t>> ReturnsOf(const ElfFile& elf, const Symbols& symbols,
-                                        const Symbol& symbol) {
+Status MoveToFile(const ElfFile& elf, const Symbol& symbol, ProbePlace& place) {
+  const auto offset = elf.OffsetOfAddress(symbol.address + place.offset);
+  if (!offset) {
+    return Fail("its code is not in the file");
+  }
+  place.offset = *offset;
+  return {};
+}
+
+Result<FunctionProbes> ReadFunction(const ElfFile& elf, const Symbol& symbol) {
   if (symbol.size == 0 || symbol.size > kFunctionBytesMax) {
     return Fail(fmt::format("a size of {} bytes is not believed", symbol.size));
   }
@@ -69,27 +76,34 @@ Result<std::vector<uint64_t>> ReturnsOf(const ElfFile& elf, const Symbols& symbo
   if (elf.ReadAddress(symbol.address, code) != code.size()) {
     return Fail("its code is not in the file");
   }
-  const Result<FunctionExits> exits = FindFunctionExits(code);
-  if (!exits) {
-    return tl::unexpected(exits.error());
-  }
-  for (const int64_t jump : exits->jumps_out) {
-    if (!LeadsToProbed(symbols, symbol.address + static_cast<uint64_t>(jump))) {
-      return Fail(fmt::format("it goes on elsewhere, at {:+#x}", jump));
+  return FindFunctionProbes(code);
+}
+
+// wants_returns: the function is of no use unless all its returns are seen.
+Result<TlsFunction> PlacesOf(const ElfFile& elf, const Symbols& symbols, const Symbol& symbol,
+                             bool wants_returns) {
+  TlsFunction function;
+  if (Result<FunctionProbes> probes = ReadFunction(elf, symbol)) {
+    for (const int64_t jump : probes->jumps_out) {
+      if (wants_returns && !LeadsToProbed(symbols, symbol.address + static_cast<uint64_t>(jump))) {
+        return Fail(fmt::format("it goes on elsewhere, at {:+#x}", jump));
+      }
     }
-  }
-  if (exits->returns.empty() && exits->jumps_out.empty()) {
-    return Fail("it never returns");
-  }
-  std::vector<uint64_t> offsets;
-  for (const uint64_t at : exits->returns) {
-    const auto offset = elf.OffsetOfAddress(symbol.address + at);
-    if (!offset) {
-      return Fail("its code is not in the file");
+    if (wants_returns && probes->returns.empty() && probes->jumps_out.empty()) {
+      return Fail("it never returns");
     }
-    offsets.push_back(*offset);
+    function.entry = probes->entry;
+    if (wants_returns) {
+      function.returns = std::move(probes->returns);
+    }
+  } else if (wants_returns) {
+    return tl::unexpected(probes.error());
   }
-  return offsets;
+  Status status = MoveToFile(elf, symbol, function.entry);
+  for (ProbePlace& place : function.returns) {
+    status = status ? MoveToFile(elf, symbol, place) : status;
+  }
+  return status ? Result<TlsFunction>(std::move(function)) : tl::unexpected(status.error());
 }
 
 }  // namespace
@@ -109,22 +123,16 @@ Result<std::optional<std::vector<TlsFunction>>> FindTlsFunctions(const ElfFile& 
     if (symbol == symbols.end()) {
       continue;
     }
-    const auto entry = elf.OffsetOfAddress(symbol->second.address);
-    Result<std::vector<uint64_t>> returns = std::vector<uint64_t>{};
-    if (wanted.returns) {
-      returns = ReturnsOf(elf, symbols, symbol->second);
-    }
-    if (!entry || !returns) {
+    Result<TlsFunction> function = PlacesOf(elf, symbols, symbol->second, wanted.returns);
+    if (!function) {
       if (wanted.essential) {
-        return Fail(fmt::format("{} cannot be probed: {}", wanted.name,
-                                returns ? "its code is not in the file" : returns.error().message));
+        return Fail(fmt::format("{} cannot be probed: {}", wanted.name, function.error().message));
       }
       continue;
     }
-    functions.push_back({.function = wanted.function,
-                         .name = std::string(wanted.name),
-                         .entry = *entry,
-                         .returns = std::move(*returns)});
+    function->function = wanted.function;
+    function->name = std::string(wanted.name);
+    functions.push_back(std::move(*function));
   }
   return functions;
 }

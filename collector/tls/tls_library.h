@@ -11,14 +11,15 @@
 #include "bpf/tls_function.h"
 #include "collector/base/result.h"
 #include "collector/stack/elf_file.h"
+#include "collector/tls/function_probes.h"
 
 namespace pinfo {
 
 struct TlsFunction {
   pinfo_tls_function function = PINFO_TLS_READ;
   std::string name;
-  uint64_t entry = 0;             // offset in the file
-  std::vector<uint64_t> returns;  // the same; empty where only calls of it matter
+  ProbePlace entry;                 // offsets here are those in the file
+  std::vector<ProbePlace> returns;  // empty where only calls of it matter
 };
 
 // nullopt: the file defines neither SSL_read nor SSL_write. Fails, with a sentence, where it does

@@ -31,7 +31,7 @@ int64_t Sum(std::span<const StackSamples> samples, uint8_t kind,
 
 }  // namespace
 
-RequestTimes TimesOf(const RequestRow& row) {
+LatencyParts TimesOf(const RequestRow& row) {
   return {.latency_ns = row.latency_ns,
           .on_cpu_ns = row.on_cpu_ns,
           .blocked_ns = row.blocked_ns,
@@ -47,7 +47,7 @@ CallTree::Frame ProfileBuilder::AddFrame(const FrameRow& frame) {
           .line = frame.line};
 }
 
-void ProfileBuilder::Add(const RequestTimes& times, int64_t requests,
+void ProfileBuilder::Add(const LatencyParts& times, int64_t requests,
                          std::span<const StackSamples> samples) {
   int64_t left = std::max<int64_t>(times.latency_ns, 0);
   const auto take = [&left](int64_t part) {

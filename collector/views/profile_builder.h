@@ -19,14 +19,14 @@
 namespace pinfo {
 
 // Of one request, or the sums over several of which the same parts are known.
-struct RequestTimes {
+struct LatencyParts {
   int64_t latency_ns = 0;
   std::optional<int64_t> on_cpu_ns = std::nullopt;
   std::optional<int64_t> blocked_ns = std::nullopt;
   std::optional<int64_t> runqueue_ns = std::nullopt;
   std::optional<int64_t> waiting_ns = std::nullopt;
 };
-RequestTimes TimesOf(const RequestRow& row);
+LatencyParts TimesOf(const RequestRow& row);
 
 // One stack, as often as it was sampled. An empty stack (nothing could be copied) counts as time
 // without a stack.
@@ -48,7 +48,7 @@ class ProfileBuilder {
   // left of the latency should they exceed it; then, for a part that is not known, the durations of
   // its samples; the rest is [unattributed].
   // REQUIRES: the functions came from AddFrame.
-  void Add(const RequestTimes& times, int64_t requests, std::span<const StackSamples> samples);
+  void Add(const LatencyParts& times, int64_t requests, std::span<const StackSamples> samples);
 
   Profile Take() { return std::move(profile_); }
 

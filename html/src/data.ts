@@ -180,6 +180,7 @@ export interface Request {
   samples: number;
   weight: number;
   page: boolean;
+  target_place: number; // among all targets of the list, in their order
 }
 
 export interface ProfileFunction {
@@ -249,7 +250,7 @@ export interface RequestPage {
   timeline: Timeline;
   called: CalledServer[];
   profile: Profile;
-  files: {name: string; what: string; base64: string}[];
+  files: {name: string; what: string; base64?: string; text?: string}[];
 }
 
 export interface RoutePage {
@@ -277,6 +278,7 @@ interface PinfoData {
   routes?: Route[];
   processes?: Process[];
   requests?: string[]; // one JSON text a chunk
+  targetPlaces?: number[]; // of each request
   request?: string; // packed
   route?: string; // packed
 }
@@ -331,9 +333,9 @@ export async function loadRoute(key: string): Promise<RoutePage> {
   return unpack<RoutePage>(data().route ?? '');
 }
 
-export function decodeRequests(chunks: string[]): Request[] {
+export function decodeRequests({requests: chunks, targetPlaces}: PinfoData): Request[] {
   const requests: Request[] = [];
-  for (const text of chunks) {
+  for (const text of chunks ?? []) {
     const chunk = JSON.parse(text) as RequestChunk;
     const string = (index: number | null | undefined) => chunk.strings[index ?? -1] ?? '';
     for (const row of chunk.rows) {
@@ -356,6 +358,7 @@ export function decodeRequests(chunks: string[]): Request[] {
         samples: row[15] ?? 0,
         weight: row[16] ?? 1,
         page: row[17] === 1,
+        target_place: targetPlaces?.[requests.length] ?? 0,
       });
     }
   }

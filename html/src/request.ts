@@ -1,7 +1,7 @@
 // request.html#ID: one profiled request.
 import {data, loadRequest, RequestPage} from './data';
 import {el, figures, section} from './dom';
-import {saveBytes} from './download';
+import {saveBytes, saveText} from './download';
 import {bytes, clock, day, duration, UNKNOWN} from './format';
 import {profileSections} from './profile_sections';
 import {splitBar, splitLegend} from './time_split';
@@ -70,7 +70,14 @@ function files(page: RequestPage): HTMLElement {
     el(
       'ul',
       {class: 'files'},
-      ...page.files.map(({name, what, base64}) => el('li', {}, saveBytes(name, name, base64), el('span', {class: 'note'}, what))),
+      ...page.files.map(({name, what, base64, text}) =>
+        el(
+          'li',
+          {},
+          text === undefined ? saveBytes(name, name, base64 ?? '') : saveText(name, name, 'application/json', text),
+          el('span', {class: 'note'}, what),
+        ),
+      ),
       data().report.live ? el('li', {class: 'note'}, `pinfo show ${page.request.id} tells the same in the terminal.`) : null,
     ),
   );

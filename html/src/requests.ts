@@ -13,7 +13,7 @@ const DEFAULT_SORTING: Sorting = {column: data().report.live ? 'start' : 'latenc
 
 export function showRequests(main: HTMLElement): View {
   const {report} = data();
-  let requests = decodeRequests(data().requests ?? []);
+  let requests = decodeRequests(data());
   const parameters = new URLSearchParams(location.hash.slice(1));
   let filter = readFilter(parameters);
   let sorting = readSorting(parameters);
@@ -54,7 +54,7 @@ export function showRequests(main: HTMLElement): View {
   apply();
   return {
     update: () => {
-      requests = decodeRequests(data().requests ?? []);
+      requests = decodeRequests(data());
       apply(true);
     },
   };
@@ -129,7 +129,7 @@ export function requestColumns({severalSites, severalDays}: Shape): Column<Reque
       cell: splitBar,
     },
     {id: 'method', title: 'Method', width: 9, optional: 2, value: (r) => r.method, cell: (r) => r.method},
-    {id: 'target', title: 'Target', width: 18, grow: true, value: (r) => r.target, cell: target},
+    {id: 'target', title: 'Target', width: 18, grow: true, value: (r) => r.target_place, cell: target},
     {id: 'status', title: 'Status', width: 9, value: (r) => r.status, cell: status},
     {
       id: 'process',

@@ -2,6 +2,8 @@
 // three sites with 40 routes, and every REQUESTS/PROFILED-th with a profile of a web application's
 // stacks.
 //
+// Its rows are settled, as those of a capture that has ended are.
+//
 //   large_store DATABASE [REQUESTS [PROFILED]]
 #include <algorithm>
 #include <cmath>
@@ -108,6 +110,8 @@ class Maker {
     session.requests_seen = requests_;
     Check(store_.PutSession(session));
     Check(store_.Commit());
+    while (Check(store_.Settle()).rows > 0) {
+    }
   }
 
  private:

@@ -1,10 +1,11 @@
 """Whether profiles tell the truth: servers whose pages compute and wait in known functions.
 
-Each page says itself how long its parts took (tests/servers). A part's share of all latencies is
+Each page says itself how long its parts took (tests/servers), a wait less the time in which its thread
+was ready to run and had no CPU, as the kernel tells the page. A part's share of all latencies is
 compared with the share that pinfo gives to its function; the difference is in points (percent of the
-latency). A wait's own clock also runs while the thread is ready to run and has no CPU; that time
-pinfo shows apart, so such a share may be lower by as much: `ready` is how much that can be.
+latency). `ready` is the share of all time in which a thread had no CPU: how busy the machine was.
 """
+import collections
 import http.client
 import json
 import os
@@ -40,7 +41,7 @@ def account_of(body):
 
 def load(port, parameters, requests):
     """{part: nanoseconds} over all requests, by the server's own account."""
-    truth = dict.fromkeys(PARTS, 0)
+    truth = collections.Counter()
     lock = threading.Lock()
 
     def client(count):
@@ -62,6 +63,12 @@ def load(port, parameters, requests):
     return truth
 
 
+def true_ns(truth, part):
+    """A wait's without a CPU's; what computes is timed by a clock that stands still then."""
+    waits = PARTS[part].startswith("wait_")
+    return truth[part] - (truth[part + "_ready"] if waits else 0)
+
+
 def json_lines(observer, folder, *words):
     text = subprocess.run(observer.command(folder, *words, "--json"), check=True,
                           capture_output=True, text=True).stdout
@@ -69,7 +76,7 @@ def json_lines(observer, folder, *words):
 
 
 def one(pinfo, kind, parameters, requests, hz):
-    """Points of difference by part, and how many points the waits' clocks may be above."""
+    """Points of difference by part, and how busy the machine was."""
     folder = pathlib.Path(tempfile.mkdtemp(prefix="pinfo-bench-"))
     folder.chmod(0o755)
     observer = observers.Attach(pinfo, ["--hz", str(hz), "--row-rate", "100000"])
@@ -87,7 +94,7 @@ def one(pinfo, kind, parameters, requests, hz):
                 - row["latency_ns"] for row in rows]
         return {"requests": len(rows), "largest_sum_difference_ns": max(map(abs, sums)),
                 "ready": 100 * sum(row["runqueue_ns"] for row in rows) / whole,
-                "points": {name: 100 * (found[function] - truth[name]) / whole
+                "points": {name: 100 * (found[function] - true_ns(truth, name)) / whole
                            for name, function in PARTS.items()}}
     finally:
         shutil.rmtree(folder)

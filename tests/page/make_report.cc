@@ -53,9 +53,12 @@ constexpr RouteShape kRoutes[] = {
 // One thread that works, waits for two calls to other servers, and works again.
 Timeline MakeTimeline(const RequestRow& row) {
   Timeline timeline;
-  const auto main = timeline.tree.AddFunction({"main", "/srv/app/main.cc", "", 10});
-  const auto parse = timeline.tree.AddFunction({"parse", "/srv/app/parse.cc", "", 88});
-  const auto read = timeline.tree.AddFunction({"read", "", "/lib/libc.so.6", 0});
+  constexpr CallTree::FunctionIndex main = 0;
+  constexpr CallTree::FunctionIndex parse = 1;
+  constexpr CallTree::FunctionIndex read = 2;
+  timeline.functions = {{"main", "/srv/app/main.cc", "", 10},
+                        {"parse", "/srv/app/parse.cc", "", 88},
+                        {"read", "", "/lib/libc.so.6", 0}};
   timeline.pid = row.pid.value;
   timeline.tid = row.tid.value;
   timeline.latency_ns = row.latency_ns;

@@ -2,6 +2,7 @@
 import os
 import platform
 import signal
+import subprocess
 import urllib.request
 
 import harness
@@ -74,6 +75,49 @@ def workers_come_and_go(context):
           f"name {system['fqdn']!r}")
     check_equal(system["cpus"], os.cpu_count(), "CPUs")
     check(0 < system["memory_used_bytes"] < system["memory_total_bytes"], f"memory {system}")
+
+
+# Waits for a line, then a thread that is not the first one becomes another program, which answers one
+# connection after the other.
+EXECUTES = """
+import os, sys, threading
+input()
+threading.Thread(target=lambda: os.execv(sys.executable, [sys.executable, "-c", sys.argv[1]])).start()
+threading.Event().wait()
+"""
+ANSWERS = """
+import socket
+listener = socket.create_server(("127.0.0.1", 0))
+print(listener.getsockname()[1], flush=True)
+while True:
+    connection, _ = listener.accept()
+    connection.recv(4096)
+    connection.sendall(b"HTTP/1.1 204 No Content\\r\\nConnection: close\\r\\n\\r\\n")
+    connection.close()
+"""
+
+
+@scenario(modes=["ebpf"])
+def executed_by_another_thread(context):
+    """The kernel gives the thread that executes the id of its process's first one."""
+    process = subprocess.Popen([running.PYTHON, "-c", EXECUTES, ANSWERS], stdin=subprocess.PIPE,
+                               stdout=subprocess.PIPE, text=True)
+    try:
+        observation = context.attach(process.pid).wait_attached()
+        process.stdin.write("\n")
+        process.stdin.flush()
+        port = int(process.stdout.readline())
+        for i in range(5):
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/{i}", timeout=10).read()
+        check_equal(observation.stop(), 0, "exit status")
+    finally:
+        process.kill()
+        process.wait()
+    requests = context.requests()
+    check_equal(len(requests), 5, "requests")
+    for row in requests:
+        check_equal((row["pid"], row["tid"]), (process.pid, process.pid), "who served it")
+        check(row["on_cpu_ns"] is not None, f"its times are known: {row}")
 
 
 if __name__ == "__main__":

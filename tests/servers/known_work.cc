@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
 #include <ctime>
 #include <mutex>
 #include <thread>
@@ -113,6 +114,16 @@ namespace pinfo::testing {
 
 int64_t MonotonicNs() { return Now(CLOCK_MONOTONIC); }
 int64_t ThreadCpuNs() { return Now(CLOCK_THREAD_CPUTIME_ID); }
+
+int64_t ThreadReadyNs() {
+  long long on_cpu = 0;
+  long long ready = 0;
+  if (FILE* const file = fopen("/proc/thread-self/schedstat", "re")) {
+    if (fscanf(file, "%lld %lld", &on_cpu, &ready) != 2) ready = 0;
+    fclose(file);
+  }
+  return ready;
+}
 
 void SleepMs(int64_t ms) {
   int64_t end = MonotonicNs() + ms * 1'000'000;

@@ -9,6 +9,9 @@ namespace pinfo::testing {
 // CLOCK_MONOTONIC.
 int64_t MonotonicNs();
 int64_t ThreadCpuNs();
+// How long the calling thread has been ready to run without a CPU, by the kernel's own account
+// (/proc/thread-self/schedstat); 0 where it has none.
+int64_t ThreadReadyNs();
 
 // Never less than ms milliseconds, whatever signals arrive.
 void SleepMs(int64_t ms);

@@ -26,10 +26,10 @@
 // status, with the times of CLOCK_MONOTONIC right after the first read returned, right before the
 // last write was called and right after it returned. The last byte was handed to the kernel between
 // the latter two: a thread is often preempted on its way out of a write, by the client it woke.
+#include <condition_variable>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
-#include <condition_variable>
 #include <cstring>
 #include <deque>
 #include <map>
@@ -133,7 +133,9 @@ std::string Mix(const HttpRequest& request) {
   };
   const auto wait = [&](const char* name, int64_t (*work)(int64_t)) {
     const int64_t ms = request.Number(name, 0);
+    const int64_t ready = ThreadReadyNs();
     took(name, ms > 0 ? work(ms * kMs) : 0);
+    took((std::string(name) + "_ready").c_str(), ThreadReadyNs() - ready);
   };
   burn("alpha", burn_alpha);
   wait("timer", wait_for_timer);

@@ -203,9 +203,11 @@ Timeline SampleTimeline() {
   timeline.queue_ns = 1'000'000;
   timeline.first_byte_ns = 45'000'000;
   timeline.status = "200";
-  const auto main = timeline.tree.AddFunction({.name = "main", .file = "/a.cc", .line = 3});
-  const auto parse = timeline.tree.AddFunction({.name = kHostileName});
-  const auto read = timeline.tree.AddFunction({.name = "read"});
+  constexpr CallTree::FunctionIndex main = 0;
+  constexpr CallTree::FunctionIndex parse = 1;
+  constexpr CallTree::FunctionIndex read = 2;
+  timeline.functions = {
+      {.name = "main", .file = "/a.cc", .line = 3}, {.name = kHostileName}, {.name = "read"}};
   timeline.samples = {
       {.begin_ns = 0, .end_ns = 10'000'000, .tid = 101, .root_first = {{main, 4}, {parse, 1}}},
       {.begin_ns = 10'000'000, .end_ns = 20'000'000, .tid = 101, .root_first = {{main, 5}}},

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <unordered_map>
 
 namespace pinfo {
 
@@ -27,6 +28,46 @@ Status FakeReader::ForEachRequest(const RequestFilter& filter,
   int64_t visited = 0;
   for (const RequestRow* row : rows) {
     if (visited++ == filter.limit.value_or(-1) || !visit(*row)) {
+      break;
+    }
+  }
+  return {};
+}
+
+Status FakeReader::ForEachRequestById(std::span<const RequestId> ids,
+                                      const std::function<bool(const RequestRow&)>& visit) {
+  std::unordered_map<int64_t, const RequestRow*> rows;
+  for (const RequestRow& row : requests) {
+    rows.emplace(row.id.value, &row);
+  }
+  for (const RequestId id : ids) {
+    if (const auto found = rows.find(id.value); found != rows.end() && !visit(*found->second)) {
+      break;
+    }
+  }
+  return {};
+}
+
+Status FakeReader::ForEachFigures(const RequestFilter& filter,
+                                  const std::function<bool(const RequestFigures&)>& visit) {
+  filters.push_back(filter);
+  if (!error.empty()) {
+    return Fail(error);
+  }
+  std::map<std::pair<std::string, std::string>, int64_t> route_ids;
+  for (const RouteSummary& route : routes) {
+    route_ids.emplace(std::pair(route.site, route.route), route_ids.size() + 1);
+  }
+  for (const RequestRow& row : requests) {
+    const auto route = route_ids.find({row.site, row.route});
+    if (!visit({.id = row.id,
+                .route = route == route_ids.end() ? 0 : route->second,
+                .status = row.status,
+                .outcome = row.outcome,
+                .start_wall_ns = row.start_wall_ns,
+                .times = TimesOf(row),
+                .profiled = row.profiled,
+                .weight = row.weight})) {
       break;
     }
   }
@@ -61,7 +102,12 @@ Result<std::vector<SiteSummary>> FakeReader::Sites(const SummaryFilter& filter) 
 
 Result<std::vector<RouteSummary>> FakeReader::Routes(const SummaryFilter& filter) {
   summary_filters.push_back(filter);
-  return routes;
+  std::vector<RouteSummary> rows = routes;
+  int64_t id = 0;
+  for (RouteSummary& row : rows) {
+    row.id = ++id;
+  }
+  return rows;
 }
 
 Result<LatencySummary> FakeReader::Summary(const SummaryFilter& filter) {
@@ -96,6 +142,16 @@ Result<Profile> FakeReader::PooledProfile(const ProfileFilter& filter) {
 Result<Timeline> FakeReader::RequestTimeline(RequestId id) {
   const auto found = timelines.find(id);
   return found == timelines.end() ? Timeline() : found->second;
+}
+
+Result<Profile> FakeReader::PooledProfile(const ProfileFilter& filter, const PooledTimes& /*times*/,
+                                          const PartsIndex& /*parts*/) {
+  return PooledProfile(filter);
+}
+
+Result<RequestDetail> FakeReader::Detail(const RequestRow& row) {
+  return RequestDetail{
+      .profile = *RequestProfile(row.id), .timeline = *RequestTimeline(row.id), .calls = calls};
 }
 
 RequestRow MakeRequest(int64_t id, int64_t latency_ns) {

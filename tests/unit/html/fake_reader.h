@@ -35,6 +35,11 @@ class FakeReader : public Reader {
 
   Status ForEachRequest(const RequestFilter& filter,
                         const std::function<bool(const RequestRow&)>& visit) override;
+  Status ForEachRequestById(std::span<const RequestId> ids,
+                            const std::function<bool(const RequestRow&)>& visit) override;
+  // Routes are those of routes, by their place from 1.
+  Status ForEachFigures(const RequestFilter& filter,
+                        const std::function<bool(const RequestFigures&)>& visit) override;
   Result<std::optional<RequestRow>> FindRequest(RequestId id) override;
   Result<std::vector<CallRow>> RequestCalls(RequestId) override { return calls; }
   Result<std::vector<ProcessSummary>> Processes() override { return processes; }
@@ -66,7 +71,10 @@ class FakeReader : public Reader {
                                const std::string& route) override;
   Result<Profile> WholeProfile() override;
   Result<Profile> PooledProfile(const ProfileFilter& filter) override;
+  Result<Profile> PooledProfile(const ProfileFilter& filter, const PooledTimes& times,
+                                const PartsIndex& parts) override;
   Result<Timeline> RequestTimeline(RequestId id) override;
+  Result<RequestDetail> Detail(const RequestRow& row) override;
 };
 
 // A request that took latency_ns: 60% on CPU, 30% blocked, the rest waiting for a CPU.

@@ -85,7 +85,8 @@ class ReportTest : public testing::Test {
     const nlohmann::json page = nlohmann::json::parse(Unpacked("requests/" + request + ".js"));
     for (const nlohmann::json& file : page["files"]) {
       if (file["name"] == name) {
-        return Decoded(file["base64"].get<std::string>());
+        return file.contains("text") ? file["text"].get<std::string>()
+                                     : Decoded(file["base64"].get<std::string>());
       }
     }
     return "";
@@ -98,7 +99,7 @@ class ReportTest : public testing::Test {
 
 TEST_F(ReportTest, WritesAnEmptyStore) {
   Write();
-  EXPECT_EQ(Get("data/requests.js"), "pinfoData.requests=[];\n");
+  EXPECT_EQ(Get("data/requests.js"), "pinfoData.requests=[];\npinfoData.targetPlaces=[];\n");
   EXPECT_EQ(Get("data/routes.js"), "pinfoData.routes=[];\n");
   EXPECT_THAT(Get("data/overview.js"), HasSubstr("\"first_us\":null"));
 }
@@ -110,7 +111,20 @@ TEST_F(ReportTest, WritesARequestAsOneTuple) {
             "pinfoData.requests=[];\n"
             "pinfoData.requests.push('{\"rows\":[[7,1700000000130456,1000000,600000,300000,100000,"
             "0,0,1,2,3,200,4,4242,4096,0,1.0,0]],\"strings\":[\"shop.example\",\"GET\",\"/item/7\","
-            "\"/item/<n>\",\"complete\"]}');\n");
+            "\"/item/<n>\",\"complete\"]}');\n"
+            "pinfoData.targetPlaces=[0];\n");
+}
+
+TEST_F(ReportTest, TellsEachTargetsPlaceAmongAll) {
+  int64_t id = 0;
+  for (const char* target : {"/b", "/a", "/b", "/c"}) {
+    ++id;
+    RequestRow row = MakeRequest(id, 10'000'000 - id);
+    row.target = target;
+    AddRequest(std::move(row));
+  }
+  Write();
+  EXPECT_THAT(Get("data/requests.js"), HasSubstr("pinfoData.targetPlaces=[1,0,1,3];\n"));
 }
 
 TEST_F(ReportTest, GivesTheSlowestProfiledRequestsAPageAndCountsTheOthers) {
@@ -132,7 +146,7 @@ TEST_F(ReportTest, GivesTheSlowestProfiledRequestsAPageAndCountsTheOthers) {
 
 TEST_F(ReportTest, ListsTheSlowestRowsAndCountsTheOthers) {
   for (int64_t id = 1; id <= 2500; ++id) {
-    AddRequest(MakeRequest(id, 1'000'000));
+    AddRequest(MakeRequest(id, 10'000'000 - id));
   }
   options_.requests = 2400;
   Write();
@@ -171,7 +185,10 @@ TEST_F(ReportTest, GivesTheCostliestRoutesAPage) {
     route.latency.sum_ns = i;
     reader_.routes.push_back(route);
   }
-  AddRequest(MakeRequest(1, 1'000'000), true);
+  RequestRow request = MakeRequest(1, 1'000'000);
+  request.site = "shop";
+  request.route = "/3";
+  AddRequest(request, true);
   reader_.pooled_profile = MakeProfile(1'000'000);
   options_.route_pages = 2;
   Write();
@@ -182,6 +199,7 @@ TEST_F(ReportTest, GivesTheCostliestRoutesAPage) {
   const nlohmann::json page =
       nlohmann::json::parse(Unpacked("routes/" + RouteKey(reader_.routes[2]) + ".js"));
   EXPECT_EQ(page["route"], "/3");
+  ASSERT_EQ(page["slowest"].size(), 1U);
   EXPECT_EQ(page["slowest"][0]["page"], true);
   EXPECT_EQ(page["profile"]["total_ns"], 1'000'000);
 }
@@ -208,7 +226,8 @@ TEST_F(ReportTest, ACallTreeAddsUpToItsTotal) {
 TEST_F(ReportTest, TheTimelineJoinsEqualNeighbours) {
   AddRequest(MakeRequest(1, 1'000'000), true);
   Timeline timeline;
-  const auto main = timeline.tree.AddFunction({"main", "", "", 0});
+  constexpr CallTree::FunctionIndex main = 0;
+  timeline.functions = {{"main", "", "", 0}};
   timeline.samples = {{0, 100, TimeKind::kOnCpu, 7, {{main, 0}}},
                       {100, 300, TimeKind::kOnCpu, 7, {{main, 0}}},
                       {300, 900, TimeKind::kBlocked, 7, {{main, 0}}}};

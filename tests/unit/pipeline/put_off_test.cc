@@ -17,7 +17,7 @@ TEST(PutOffTest, RecordsWaitWhileTheMachineIsSaturated) {
 
 TEST(PutOffTest, NotForLongNorBeyondABoundNorWhatIsPressing) {
   EXPECT_FALSE(MayWait({.bytes = 1, .oldest_ns = 0, .pressing = false}, 0, 4 * kSecond));
-  EXPECT_FALSE(MayWait({.bytes = 56 << 20, .oldest_ns = 0, .pressing = false}, 0, 1));
+  EXPECT_FALSE(MayWait({.bytes = 44 << 20, .oldest_ns = 0, .pressing = false}, 0, 1));
   EXPECT_FALSE(MayWait({.bytes = 1, .oldest_ns = 0, .pressing = true}, 0, 1));
 }
 

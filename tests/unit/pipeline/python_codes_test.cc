@@ -103,7 +103,7 @@ class StackOfPythonTest : public testing::Test {
   }
   ModuleCache modules_;
   TrackedProcess process_{modules_, Pid{1}};
-  StackResolver resolver_{/*native_python=*/false, /*live=*/false};
+  StackResolver resolver_{/*native_python=*/false};
 };
 
 TEST_F(StackOfPythonTest, ItsFramesStandAloneOutermostFirst) {
@@ -130,6 +130,55 @@ TEST_F(StackOfPythonTest, AFunctionLearntLaterIsNamedThen) {
 
 TEST_F(StackOfPythonTest, NothingButMarksIsANativeStack) {
   EXPECT_EQ(Resolve(MakeSample({{0, 0, PINFO_PYTHON_ENTRY}}))->end, StackEnd::kMissing);
+}
+
+class KernelPartTest : public StackOfPythonTest {
+ protected:
+  void Learn(uint64_t begin, uint64_t end, std::string_view text) {
+    pinfo_kernel_function record{};
+    record.begin = begin;
+    record.end = end;
+    record.text_bytes = static_cast<pinfo_u32>(text.size());
+    const RecordWords words = MakeRecord(record, PINFO_RECORD_KERNEL_FUNCTION, 1, 1, 1, text);
+    resolver_.LearnKernelFunction(*DecodeRecord(BytesOf(words)));
+  }
+  // Outermost first.
+  std::vector<std::string> Functions(const std::vector<uint64_t>& addresses) {
+    pinfo_sample sample{};
+    sample.kernel_frames = static_cast<pinfo_u16>(addresses.size());
+    const RecordWords words =
+        MakeRecord(sample, PINFO_RECORD_SAMPLE, 2, 1, 1,
+                   {reinterpret_cast<const char*>(addresses.data()), addresses.size() * 8});
+    std::vector<std::string> names;
+    for (const FrameRow& frame : Resolve(words)->root_first) {
+      names.push_back(frame.function + " " + frame.module);
+    }
+    return names;
+  }
+};
+
+TEST_F(KernelPartTest, FunctionsHaveTheNamesThatTheStreamTold) {
+  Learn(0x1000, 0x2000, {"outer\0[kernel]\0", 15});
+  Learn(0x3000, 0x3100, {"inner\0[mod]\0", 12});
+  EXPECT_EQ(
+      Functions({0x3010, 0x2000, 0x5000}),
+      (std::vector<std::string>{"[kernel] [kernel]", "outer_[k] [kernel]", "inner_[k] [mod]"}));
+}
+
+TEST_F(KernelPartTest, WhatTookTheSampleIsLeftOut) {
+  Learn(0x1000, 0x2000, {"schedule\0[kernel]\0", 18});
+  Learn(0x2000, 0x3000, {"__schedule\0[kernel]\0", 20});
+  Learn(0x3000, 0x4000, {"bpf_prog\0[bpf]\0", 15});
+  EXPECT_EQ(Functions({0x3010, 0x2010, 0x1010}),
+            (std::vector<std::string>{"schedule_[k] [kernel]", "__schedule_[k] [kernel]"}));
+}
+
+TEST_F(KernelPartTest, WithoutAnyNameItIsOneFrame) {
+  EXPECT_EQ(Functions({0x3010, 0x2010}), (std::vector<std::string>{"[kernel] [kernel]"}));
+  Learn(0x2000, 0x1000, {"backwards\0x\0", 12});
+  Learn(0x1000, 0x2000, "\0\0");
+  Learn(0x1000, 0x2000, "");
+  EXPECT_EQ(Functions({0x1010}), (std::vector<std::string>{"[kernel] [kernel]"}));
 }
 
 }  // namespace

@@ -75,6 +75,8 @@ class KeepingSink : public RecordSink {
       case PINFO_RECORD_SEGMENT:
         segments.push_back(record->as<pinfo_segment>());
         break;
+      case PINFO_RECORD_KERNEL_FUNCTION:
+        FAIL() << "the shim sees nothing of the kernel";
       case PINFO_RECORD_PYTHON_CODE:
       case PINFO_RECORD_PYTHON:
       case PINFO_RECORD_EXACT:

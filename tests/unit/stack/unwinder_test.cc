@@ -2,6 +2,7 @@
 #include "collector/stack/unwinder.h"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstdlib>
 #include <functional>
@@ -19,6 +20,48 @@
 #include "tests/unit/stack/capture.h"
 
 extern "C" void debug_frame_calls(void (*back)());
+
+// popped_inner has popped rbp, its caller's frame pointer, but the rule still says that it lies in
+// memory, now below the stack pointer. popped_outer is the thread's start.
+asm(R"(
+    .text
+popped_inner:
+    .cfi_startproc
+    push %rbp
+    .cfi_def_cfa_offset 16
+    .cfi_offset 6, -16
+    pop %rbp
+    .cfi_def_cfa_offset 8
+    .globl popped_inner_at
+popped_inner_at:
+    ret
+    .cfi_endproc
+popped_middle:
+    .cfi_startproc
+    push %rbp
+    .cfi_def_cfa_offset 16
+    .cfi_offset 6, -16
+    mov %rsp, %rbp
+    .cfi_def_cfa_register 6
+    call popped_inner
+    .globl popped_middle_at
+popped_middle_at:
+    leave
+    .cfi_def_cfa 7, 8
+    ret
+    .cfi_endproc
+popped_outer:
+    .cfi_startproc
+    .cfi_undefined rip
+    call popped_middle
+    .globl popped_outer_at
+popped_outer_at:
+    hlt
+    .cfi_endproc
+)");
+extern "C" const char popped_inner_at[];
+extern "C" const char popped_middle_at[];
+extern "C" const char popped_outer_at[];
 
 namespace pinfo {
 namespace {
@@ -118,6 +161,27 @@ TEST_F(SelfUnwindTest, ThroughARealignedFrame) {
   CapturedStack stack;
   Realigned(333, [&] { stack = CaptureSelf(); });
   ExpectAgreement(stack, 6);
+}
+
+TEST_F(SelfUnwindTest, ARegisterThatHasJustBeenPopped) {
+  const auto inner = reinterpret_cast<uint64_t>(popped_inner_at);
+  const auto middle = reinterpret_cast<uint64_t>(popped_middle_at);
+  const auto outer = reinterpret_cast<uint64_t>(popped_outer_at);
+  const std::array<uint64_t, 4> words = {middle, 0, outer, 0};
+  StackCopy copy{.bytes = std::as_bytes(std::span(words)), .truncated = false};
+  copy.registers[PINFO_REGISTER_RIP] = inner;
+  copy.registers[PINFO_REGISTER_RSP] = 0x7000;
+  copy.registers[PINFO_REGISTER_RBP] = 0x7008;
+  const AddressSpace space = SpaceOf(modules_, ::getpid());
+  for (const UnwoundStack& stack :
+       {unwinder_.Unwind(space, copy), libunwind_.Unwind(space, copy)}) {
+    EXPECT_THAT(stack.pcs, testing::ElementsAre(inner, middle, outer));
+    EXPECT_EQ(stack.end, StackEnd::kComplete);
+  }
+  StackRegisters registers = copy.registers;
+  ASSERT_TRUE(libunwind_.Step(space, copy, registers, /*interrupted=*/true));
+  EXPECT_EQ(registers[PINFO_REGISTER_RIP], middle);
+  EXPECT_EQ(registers[PINFO_REGISTER_RBP], 0x7008U);
 }
 
 TEST_F(SelfUnwindTest, ATruncatedCopySaysSo) {

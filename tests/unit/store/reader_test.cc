@@ -1,4 +1,6 @@
 // Filters, orders and summaries of the reading side, and the profiles built from samples.
+#include <map>
+
 #include <gmock/gmock.h>
 
 #include "bpf/wire.h"
@@ -224,6 +226,68 @@ TEST_F(ReaderTest, ProfilesAddUpToTheLatencies) {
   EXPECT_EQ(reader->GetTotals()->samples_attributed, 4);
 }
 
+// A report makes one pass over all rows and asks for the rest by id.
+TEST_F(ReaderTest, OnePassGivesWhatRowsAndProfilesAreMadeOf) {
+  const std::unique_ptr<Store> store = OpenStore();
+  RequestRow other = MakeRequest(3);
+  other.route = "/other";
+  other.blocked_ns = std::nullopt;
+  AddRequests(*store, {MakeRequest(1), MakeRequest(2), other});
+  ASSERT_TRUE(store->Begin());
+  SampleRow sample;
+  sample.process.value = 1;
+  sample.site = "shop.example";
+  sample.route = "/list";
+  sample.request = RequestId{1};
+  sample.kind = PINFO_SAMPLE_BLOCKED;
+  sample.duration_ns = 200'000;
+  sample.stack = store->InternStack(std::vector{MakeFrame("wait", 4)}).value();
+  ASSERT_TRUE(store->AddSample(sample));
+  ASSERT_TRUE(store->Commit());
+
+  const std::unique_ptr<Reader> reader = OpenReader();
+  PooledTimes times;
+  PartsIndex parts;
+  std::map<int64_t, RequestFigures> figures;
+  ASSERT_TRUE(reader->ForEachFigures({.site = "shop.example"}, [&](const RequestFigures& each) {
+    figures.emplace(each.id.value, each);
+    parts.Add(each.id, KnownPartsOf(each.times));
+    if (each.id.value != 3) {
+      times.Add(each.times);
+    }
+    return true;
+  }));
+  parts.Sort();
+  ASSERT_THAT(figures, SizeIs(3));
+  EXPECT_EQ(figures[1].times.latency_ns, 1'000'000);
+  EXPECT_EQ(figures[3].times.blocked_ns, std::nullopt);
+  EXPECT_NE(figures[1].route, figures[3].route);
+  const Result<std::vector<RouteSummary>> routes = reader->Routes();
+  for (const RouteSummary& route : *routes) {
+    EXPECT_TRUE(route.id == figures[1].route || route.id == figures[3].route);
+  }
+  const ProfileFilter filter = {.site = "shop.example", .route = "/list"};
+  const Result<Profile> given = reader->PooledProfile(filter, times, parts);
+  const Result<Profile> own = reader->PooledProfile(filter);
+  ASSERT_EQ(MessageOf(given), "");
+  EXPECT_EQ(given->tree.TotalNs(), 2'000'000);
+  EXPECT_EQ(SelfNs(*given, "wait"), 200'000);
+  EXPECT_EQ(own->tree.TotalNs(), given->tree.TotalNs());
+  EXPECT_EQ(SelfNs(*own, "wait"), 200'000);
+
+  std::vector<int64_t> ids;
+  const std::vector<RequestId> wanted = {RequestId{3}, RequestId{9}, RequestId{1}};
+  ASSERT_TRUE(reader->ForEachRequestById(wanted, [&](const RequestRow& row) {
+    ids.push_back(row.id.value);
+    return true;
+  }));
+  EXPECT_THAT(ids, ElementsAre(3, 1));
+  const Result<RequestDetail> detail = reader->Detail(**reader->FindRequest({1}));
+  ASSERT_EQ(MessageOf(detail), "");
+  EXPECT_EQ(SelfNs(detail->profile, "wait"), 200'000);
+  EXPECT_THAT(detail->timeline.samples, SizeIs(1));
+}
+
 TEST_F(ReaderTest, ATimelineLiesWithinItsRequest) {
   const std::unique_ptr<Store> store = OpenStore();
   const RequestRow row = MakeRequest(1);
@@ -255,7 +319,7 @@ TEST_F(ReaderTest, ATimelineLiesWithinItsRequest) {
   for (const TimelineSample& each : timeline->samples) {
     times.emplace_back(each.begin_ns, each.end_ns);
     ASSERT_THAT(each.root_first, SizeIs(1));
-    EXPECT_EQ(timeline->tree.functions()[each.root_first[0].function].name, "main");
+    EXPECT_EQ(timeline->functions[each.root_first[0].function].name, "main");
   }
   EXPECT_THAT(times, ElementsAre(std::pair(0, 100'000), std::pair(150'000, 400'000),
                                  std::pair(400'000, 500'000), std::pair(500'000, row.latency_ns)));

@@ -75,9 +75,12 @@ TEST(ProfileBuilder, PartsThatExceedTheLatencyAreCut) {
 
 TEST(ProfileBuilder, AnEmptyStackIsTimeWithoutAStack) {
   ProfileBuilder builder;
-  const std::vector<StackSamples> samples = {
-      {.root_first = {}, .kind = PINFO_SAMPLE_ON_CPU, .weight = 1, .count = 1, .incomplete = {.broken = 1}},
-      Samples(builder, "run", PINFO_SAMPLE_ON_CPU, 1, 0)};
+  const std::vector<StackSamples> samples = {{.root_first = {},
+                                              .kind = PINFO_SAMPLE_ON_CPU,
+                                              .weight = 1,
+                                              .count = 1,
+                                              .incomplete = {.broken = 1}},
+                                             Samples(builder, "run", PINFO_SAMPLE_ON_CPU, 1, 0)};
   builder.Add({.latency_ns = 10, .on_cpu_ns = 10}, 1, samples);
   const Profile profile = builder.Take();
   EXPECT_THAT(SelfTimes(profile), ElementsAre(Pair("[unsampled]", 5), Pair("run", 5)));
@@ -102,7 +105,7 @@ TEST(ProfileBuilder, TheTotalIsExactForAnyInput) {
       samples.push_back(Samples(builder, std::string(1, static_cast<char>('a' + random() % 3)),
                                 static_cast<uint8_t>(1 + random() % 2), any() % 1000, any()));
     }
-    const RequestTimes times = {.latency_ns = any(),
+    const LatencyParts times = {.latency_ns = any(),
                                 .on_cpu_ns = maybe(),
                                 .blocked_ns = maybe(),
                                 .runqueue_ns = maybe(),

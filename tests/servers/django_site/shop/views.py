@@ -91,8 +91,15 @@ def wait_for_upstream(seconds):
     there.close()
 
 
+def ready_ns():
+    """How long this thread has been ready to run without a CPU, by the kernel's own account."""
+    with open("/proc/thread-self/schedstat") as file:
+        return int(file.read().split()[1])
+
+
 def mix(request):
-    """Each part for the given milliseconds; the answer says how many ns it took."""
+    """Each part for the given milliseconds; the answer says how many ns it took, and how many of these
+    the thread was ready to run and had no CPU."""
     took = {}
     for name, work, clock in (("alpha", burn_alpha, time.thread_time_ns),
                               ("timer", wait_for_timer, time.monotonic_ns),
@@ -100,10 +107,12 @@ def mix(request):
                               ("upstream", wait_for_upstream, time.monotonic_ns),
                               ("beta", burn_beta, time.thread_time_ns)):
         milliseconds = int(request.GET.get(name, "0"))
+        ready = ready_ns()
         begin = clock()
         if milliseconds:
             work(milliseconds / 1000)
         took[name] = clock() - begin
+        took[name + "_ready"] = ready_ns() - ready
     return JsonResponse(took)
 
 
