@@ -78,7 +78,7 @@ class Pipeline {
         processes_(modules_, source.origin(), source.mode()),
         writer_(store, processes_),
         accumulated_(options.dump_dir),
-stats_files_(options.dump_dir, options.file_limits),
+        stats_files_(options.dump_dir, options.file_limits),
         stacks_(options.native_python),
         orderer_([&queue](std::unique_ptr<Chunk> chunk) { queue.HandBack(std::move(chunk)); }),
         assembler_({.turns = options.turns},

@@ -71,7 +71,7 @@ def start_smtp(context, *options):
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         cwd=context.folder)
     context.started.append(Started(process))
-    running.wait_until(lambda: accepts(port), 10, "the mail server")
+    running.wait_until(lambda: running.accepts(port), 10, "the mail server")
     return port, folder
 
 
@@ -86,15 +86,6 @@ class Started:
     def stop(self):
         self.process.terminate()
         self.process.wait(10)
-
-
-def accepts(port):
-    import socket
-    try:
-        socket.create_connection(("127.0.0.1", port), 1).close()
-        return True
-    except OSError:
-        return False
 
 
 def mails(folder):

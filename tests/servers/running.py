@@ -43,6 +43,15 @@ def children(pid):
 PATIENCE = 3
 
 
+def accepts(port):
+    """Whether somebody listens on loopback."""
+    try:
+        socket.create_connection(("127.0.0.1", port), 1).close()
+        return True
+    except OSError:
+        return False
+
+
 def wait_until(condition, seconds, what):
     seconds *= PATIENCE
     end = time.monotonic() + seconds
@@ -92,11 +101,7 @@ class Server:
         raise NotImplementedError
 
     def ready(self):
-        try:
-            socket.create_connection(("127.0.0.1", self.port), 1).close()
-            return True
-        except OSError:
-            return False
+        return accepts(self.port)
 
     def start(self):
         self.prepare()
