@@ -109,7 +109,7 @@ class Pipeline {
   CallGraph ProfileOf(const RequestEntry& entry);
   Status StoreBatch(bool all = false);
   void Upkeep(int64_t now_ns);
-  void Retain(int64_t now_ns);
+  int64_t Retain(int64_t now_ns);  // rows deleted
   void KeepBelowLimit(int64_t now_ns);
   Status SettleAll();
   void Accumulate(int64_t now_ns);
@@ -474,7 +474,7 @@ void Pipeline::Upkeep(int64_t now_ns) {
   Retain(now_ns);
 }
 
-void Pipeline::Retain(int64_t now_ns) {
+int64_t Pipeline::Retain(int64_t now_ns) {
   const int64_t wall_ns = WallClockNs();
   RetentionLimits limits = options_.limits;
   if (clock_steps_.IsInDoubt(wall_ns, now_ns)) {
@@ -482,13 +482,20 @@ void Pipeline::Retain(int64_t now_ns) {
   }
   const Result<int64_t> deleted = store_.Retain(wall_ns, limits);
   trouble_.Note("pruning", deleted ? Status() : tl::unexpected(deleted.error()), now_ns);
+  return deleted.value_or(0);
 }
 
 // A week may be replayed in minutes.
 void Pipeline::KeepBelowLimit(int64_t now_ns) {
-  const Result<bool> nearly_full = store_.IsNearlyFull(options_.limits);
-  if (nearly_full && *nearly_full) {
-    Retain(now_ns);
+  for (int64_t deleted = 1; deleted > 0;) {
+    const Result<bool> nearly_full = store_.IsNearlyFull(options_.limits);
+    if (!nearly_full || !*nearly_full) {
+      return;
+    }
+    deleted = Retain(now_ns);
+    if (options_.live && !queue_.closed()) {
+      return;  // goes on after the next batch: records must not wait
+    }
   }
 }
 

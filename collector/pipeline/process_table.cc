@@ -17,6 +17,12 @@ std::string_view NextText(std::string_view& text) {
   return part;
 }
 
+// Of start_ticks, which count from boot on CLOCK_BOOTTIME.
+int64_t NsPerTick() {
+  static const int64_t ns = 1'000'000'000 / sysconf(_SC_CLK_TCK);
+  return ns;
+}
+
 }  // namespace
 
 ProcessTable::ProcessTable(ModuleCache& modules, Origin origin, std::string mode)
@@ -84,10 +90,8 @@ void ProcessTable::OnProcess(const RecordView& record) {
   row.argv = NextText(text);
   row.runtime = NextText(text);
   row.listen = NextText(text);
-  // Ticks count from boot on CLOCK_BOOTTIME.
-  static const int64_t ns_per_tick = 1'000'000'000 / sysconf(_SC_CLK_TCK);
   row.start_wall_ns =
-      WallNs(static_cast<int64_t>(who.start_ticks) * ns_per_tick - origin_.boot_minus_monotonic_ns);
+      WallNs(static_cast<int64_t>(who.start_ticks) * NsPerTick() - origin_.boot_minus_monotonic_ns);
   row.seen_wall_ns = WallNs(now_ns);
   process->dirty = true;
 }
@@ -102,6 +106,7 @@ void ProcessTable::OnTask(const RecordView& record) {
   // The PROCESS record, where /proc could still be read, completes this; a process too short-lived
   // for it is what its parent was.
   TrackedProcess& process = Add(child, static_cast<int64_t>(task.header.time_ns));
+  process.forked_ns = static_cast<int64_t>(task.header.time_ns);
   process.space = parent.space.Fork(child);
   process.python = parent.python;
   process.row.parent = parent.row.pid;
@@ -111,6 +116,19 @@ void ProcessTable::OnTask(const RecordView& record) {
   process.row.argv = parent.row.argv;
   process.row.runtime = parent.row.runtime;
   process.row.uid = parent.row.uid;
+}
+
+void ProcessTable::OnEnd(TrackedProcess& process, const RecordView& record) {
+  process.row.end_wall_ns = WallNs(static_cast<int64_t>(record.header().time_ns));
+  process.row.seen_wall_ns = *process.row.end_wall_ns;
+  process.row.exit_status = static_cast<int32_t>(record.as<pinfo_exit>().status);
+  // It was gone before /proc was read: without a start of its own it would be taken for another one
+  // that was as quick and had the same id.
+  if (process.row.start_ticks == 0 && process.forked_ns != 0) {
+    process.row.start_ticks =
+        static_cast<uint64_t>((process.forked_ns + origin_.boot_minus_monotonic_ns) / NsPerTick());
+  }
+  process.dirty = true;
 }
 
 void ProcessTable::OnRecord(const RecordView& record) {
@@ -134,11 +152,7 @@ void ProcessTable::OnRecord(const RecordView& record) {
     }
     case PINFO_RECORD_EXIT:
       if (record.as<pinfo_exit>().process_ended != 0) {
-        TrackedProcess& process = Get(pid);
-        process.row.end_wall_ns = WallNs(static_cast<int64_t>(record.header().time_ns));
-        process.row.seen_wall_ns = *process.row.end_wall_ns;
-        process.row.exit_status = static_cast<int32_t>(record.as<pinfo_exit>().status);
-        process.dirty = true;
+        OnEnd(Get(pid), record);
       }
       return;
     case PINFO_RECORD_MAPPING: {

@@ -30,6 +30,7 @@ struct TrackedProcess {
   uint64_t maps_version = 0;     // grows whenever a mapping changes
   uint64_t program_version = 0;  // grows with every exec
   bool dirty = true;             // row differs from what is stored
+  int64_t forked_ns = 0;         // CLOCK_MONOTONIC; 0: not seen
   ServedSites sites;             // what it served since the last batch stored
 };
 
@@ -59,6 +60,7 @@ class ProcessTable {
  private:
   void OnProcess(const RecordView& record);
   void OnTask(const RecordView& record);
+  void OnEnd(TrackedProcess& process, const RecordView& record);
   TrackedProcess& Add(Pid pid, int64_t now_ns);
 
   ModuleCache& modules_;

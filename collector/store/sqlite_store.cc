@@ -501,7 +501,8 @@ Result<Settled> SqliteStore::Settle() {
   return blocks_.SettleOne(database_);
 }
 
-// Retention knows rows only: what is too old, or may be too much, becomes rows first.
+// Retention knows rows only: what is too old becomes rows first, and where room is needed what is
+// older than any row.
 Status SqliteStore::SettleForRetention(int64_t now_wall_ns, const RetentionLimits& limits) {
   constexpr int kBlocksAtOnce = 20;
   for (int i = 0; i < kBlocksAtOnce; ++i) {
@@ -510,8 +511,14 @@ Status SqliteStore::SettleForRetention(int64_t now_wall_ns, const RetentionLimit
     if (!oldest || !bytes) {
       return tl::unexpected(oldest ? bytes.error() : oldest.error());
     }
-    if (!*oldest ||
-        (**oldest >= now_wall_ns - limits.max_age_ns && *bytes <= sqlite::BytesToKeep(limits))) {
+    const Result<int64_t> oldest_row =
+        database_.QueryInt("SELECT coalesce(min(start_wall_ns), 9223372036854775807) FROM request");
+    if (!oldest_row) {
+      return tl::unexpected(oldest_row.error());
+    }
+    const bool goes_next =
+        *oldest && *bytes > sqlite::BytesToKeep(limits) && **oldest < *oldest_row;
+    if (!*oldest || (**oldest >= now_wall_ns - limits.max_age_ns && !goes_next)) {
       break;
     }
     if (const Result<Settled> settled = blocks_.SettleOne(database_); !settled) {

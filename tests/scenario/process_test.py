@@ -120,5 +120,63 @@ def executed_by_another_thread(context):
         check(row["on_cpu_ns"] is not None, f"its times are known: {row}")
 
 
+# Each child answers one connection and ends; the next one gets the same process id.
+REUSING = """
+import os, socket, sys, time
+listener = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+print("listening", flush=True)
+pid = 0
+for number in range(int(sys.argv[2])):
+    if pid:
+        with open("/proc/sys/kernel/ns_last_pid", "w") as last:
+            last.write(str(pid - 1))
+    pid = os.fork()
+    if pid == 0:
+        peer, _ = listener.accept()
+        peer.recv(1000)
+        peer.sendall(b"HTTP/1.1 200 OK\\r\\nContent-Length: 0\\r\\nConnection: close\\r\\n\\r\\n")
+        os._exit(0)
+    os.waitpid(pid, 0)
+    print(pid, flush=True)
+    time.sleep(0.2)
+"""
+
+
+class Reusing(running.Server):
+    name = "reusing"
+    children = 8
+
+    def command(self):
+        return [running.PYTHON, "-c", REUSING, str(self.port), str(self.children)]
+
+    def ready(self):  # a connection would take a child
+        return "listening" in self.output.read_text()
+
+    def pids(self):
+        return [int(line) for line in self.output.read_text().split()[1:]]
+
+
+@scenario(modes=["ebpf"])
+def one_process_id_many_processes(context):
+    """An id that is used again within a second is another process."""
+    try:
+        open("/proc/sys/kernel/ns_last_pid", "w").close()
+    except OSError as error:
+        raise harness.Skip(f"process ids cannot be chosen here: {error}") from error
+    observed = context.observe(Reusing)
+    server = observed.server
+    for i in range(server.children):
+        urllib.request.urlopen(f"http://127.0.0.1:{server.port}/{i}", timeout=10).read()
+        running.wait_until(lambda i=i: len(server.pids()) > i, 10, "the child's end")
+    observed.finish()
+    pids = server.pids()
+    check(len(set(pids)) < len(pids), f"ids were used again: {pids}")
+    found = [row for row in rows(context, "process") if row["pid"] in pids]
+    check_equal(sorted(row["pid"] for row in found), sorted(pids), "processes")
+    check_equal({row["requests"] for row in found}, {1}, "requests of each")
+    check_equal(len({(row["pid"], row["start_ticks"]) for row in found}), len(pids), "identities")
+    check_equal({row["alive"] for row in found}, {"no"}, "they have ended")
+
+
 if __name__ == "__main__":
     harness.main()

@@ -1,6 +1,7 @@
 #include "collector/pipeline/process_table.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include "tests/unit/pipeline/make_record.h"
 
@@ -56,6 +57,20 @@ TEST_F(ProcessTableTest, AChildIsItsParentUntilMoreIsKnown) {
   EXPECT_EQ(table_.Get(Pid{8}).row.parent, Pid{7});
   Send(MakeRecord(task, PINFO_RECORD_TASK, 2'000, 7, 9));  // a thread is no process
   EXPECT_EQ(table_.all().size(), 2U);
+}
+
+// Nobody read /proc of either in time.
+TEST_F(ProcessTableTest, QuickProcessesWithOneIdHaveStartsOfTheirOwn) {
+  constexpr int64_t kSecond = 1'000'000'000;
+  for (const int64_t start : {1 * kSecond, 2 * kSecond}) {
+    Send(MakeRecord(pinfo_task{}, PINFO_RECORD_TASK, start, 8, 8));
+    EXPECT_EQ(table_.Get(Pid{8}).row.start_ticks, 0U);  // /proc may tell yet
+    pinfo_exit end{};
+    end.process_ended = 1;
+    Send(MakeRecord(end, PINFO_RECORD_EXIT, start + 1'000, 8, 8));
+    EXPECT_EQ(table_.Get(Pid{8}).row.start_ticks,
+              static_cast<uint64_t>(start / kSecond * sysconf(_SC_CLK_TCK)));
+  }
 }
 
 TEST_F(ProcessTableTest, TheEndIsKept) {
