@@ -19,7 +19,7 @@ Names NamesOf(pinfo_loss_kind kind) {
     case PINFO_LOSS_RING_SAMPLE:
       return {"ring_sample", "stack samples lost, the ring was full"};
     case PINFO_LOSS_RING_OTHER:
-      return {"ring_other", "process and connection events lost, the ring was full"};
+      return {"ring_other", "process and connection events, or further bytes of requests, lost, the ring was full"};
     case PINFO_LOSS_CONNECTION_MAP:
       return {"connection_map", "connections not timed, no room for their state"};
     case PINFO_LOSS_THREAD_MAP:
