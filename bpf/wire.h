@@ -467,7 +467,7 @@ enum pinfo_loss_kind {
   PINFO_LOSS_TLS_CALL = 13,      /* a call of a TLS library whose return was not seen */
   PINFO_LOSS_BLOCKED_RATE = 14,   /* a wait without its stack: too many at once, the shortest first */
   PINFO_LOSS_RING_CALL = 15,     /* ring full: calls that servers made */
-  PINFO_LOSS_IO_URING = 16,      /* receives and sends by io_uring, whose bytes are not seen */
+  PINFO_LOSS_IO_URING = 16,      /* operations by io_uring, whose bytes are not seen */
   PINFO_LOSS_KIND_COUNT = 17,
 };
 

@@ -75,6 +75,18 @@ void AddMapping(const pinfo_header& header, const std::string& line, ExecutableM
   maps.ranges.emplace_back(start, end);
 }
 
+pinfo_u32 CountDescriptors(Pid pid) {
+  const std::string path = ProcPath(pid, "fd");
+  struct stat directory {};
+  // Linux 6.2 and newer have counted them: fs/proc/fd.c, proc_fd_getattr.
+  if (stat(path.c_str(), &directory) == 0 && directory.st_size > 0) {
+    return static_cast<pinfo_u32>(directory.st_size);
+  }
+  pinfo_u32 descriptors = 0;
+  ForEachEntry(path, [&](std::string_view) { ++descriptors; });
+  return descriptors;
+}
+
 }  // namespace
 
 std::optional<uint64_t> ReadStartTicks(Pid pid) {
@@ -130,9 +142,7 @@ std::optional<RecordBytes> ReadStatusRecord(Pid pid) {
   record.read_bytes = NamedNumber(io, "read_bytes");
   record.written_bytes = NamedNumber(io, "write_bytes");
   record.threads = static_cast<pinfo_u32>(FieldNumber(fields, 20));
-  pinfo_u32 descriptors = 0;
-  ForEachEntry(ProcPath(pid, "fd"), [&](std::string_view) { ++descriptors; });
-  record.open_fds = descriptors;
+  record.open_fds = CountDescriptors(pid);
   return MakeRecord(record, {});
 }
 
@@ -162,6 +172,7 @@ ExecutableMaps ReadExecutableMaps(Pid pid) {
   std::string line;
   while (std::getline(in, line)) {
     AddMapping(header, line, maps);
+    maps.has_uring |= line.ends_with("anon_inode:[io_uring]");
   }
   return maps;
 }
