@@ -129,7 +129,9 @@ static __always_inline pinfo_u16 send_received(struct connection *connection,
 
   if (!record) {
     connection->turn.captured += room;
-    count_loss(PINFO_LOSS_RING_RECEIVED);
+    /* Of each request whose beginning is lost, one is counted. */
+    count_loss(connection->turn.bytes_in - n + done ? PINFO_LOSS_RING_OTHER
+                                                    : PINFO_LOSS_RING_RECEIVED);
     return 0;
   }
   captured = fill_received(record, connection, thread, buffer, now, n, done, room);

@@ -42,59 +42,70 @@ static __always_inline struct connection *socket_connection(struct sock *sk,
   return connection;
 }
 
-SEC("tp_btf/sock_recv_length")
-int BPF_PROG(sock_recv_length, struct sock *sk, int ret, int flags) {
+static __always_inline void on_socket_received(struct sock *sk, struct thread_state *thread,
+                                               int ret) {
+  const pinfo_u64 now = bpf_ktime_get_ns();
+  struct connection *connection = socket_connection(sk, now, false);
   struct byte_source source = {};
-  struct connection *connection;
-  struct thread_state *thread;
-  pinfo_u64 now;
 
-  if (ret < 0 || (flags & KERNEL_MSG_ASIDE))
-    return 0;
-  thread = current_thread();
-  if (!thread)
-    return 0;
-  now = bpf_ktime_get_ns();
-  connection = socket_connection(sk, now, false);
   if (!connection)
-    return 0;
+    return;
   if (connection->role != ROLE_SERVER) {
     source.regs = current_registers();
     on_client_received(connection, thread, sk, &source, now, ret);
-    return 0;
+    return;
   }
   source.regs = transfer_registers(sk);
   if (ret > 0 && !tls_hides(connection, thread, &source, now, ret))
     on_received(connection, thread, &source, now, ret);
   else if (ret == 0 && connection->endpoint.transport == PINFO_TRANSPORT_UNIX)
     on_unix_end(connection, thread, now);
+}
+
+SEC("tp_btf/sock_recv_length")
+int BPF_PROG(sock_recv_length, struct sock *sk, int ret, int flags) {
+  struct thread_state *thread;
+
+  if (ret < 0 || (flags & KERNEL_MSG_ASIDE))
+    return 0;
+  thread = current_thread();
+  if (!thread)
+    return 0;
+  thread_busy(thread);
+  on_socket_received(sk, thread, ret);
+  thread_idle(thread);
   return 0;
+}
+
+static __always_inline void on_socket_sent(struct sock *sk, struct thread_state *thread, int ret) {
+  const pinfo_u64 now = bpf_ktime_get_ns();
+  struct connection *connection = socket_connection(sk, now, true);
+  struct byte_source source = {};
+
+  if (!connection)
+    return;
+  if (connection->role != ROLE_SERVER) {
+    source.regs = current_registers();
+    on_client_sent(connection, thread, &source, now, ret);
+    return;
+  }
+  source.regs = transfer_registers(sk);
+  if (!tls_hides(connection, thread, &source, now, ret))
+    on_sent(connection, thread, &source, now, ret);
 }
 
 SEC("tp_btf/sock_send_length")
 int BPF_PROG(sock_send_length, struct sock *sk, int ret, int flags) {
-  struct byte_source source = {};
-  struct connection *connection;
   struct thread_state *thread;
-  pinfo_u64 now;
 
   if (ret <= 0)
     return 0;
   thread = current_thread();
   if (!thread)
     return 0;
-  now = bpf_ktime_get_ns();
-  connection = socket_connection(sk, now, true);
-  if (!connection)
-    return 0;
-  if (connection->role != ROLE_SERVER) {
-    source.regs = current_registers();
-    on_client_sent(connection, thread, &source, now, ret);
-    return 0;
-  }
-  source.regs = transfer_registers(sk);
-  if (!tls_hides(connection, thread, &source, now, ret))
-    on_sent(connection, thread, &source, now, ret);
+  thread_busy(thread);
+  on_socket_sent(sk, thread, ret);
+  thread_idle(thread);
   return 0;
 }
 
@@ -162,7 +173,7 @@ int BPF_PROG(sched_switch, bool preempt, struct task_struct *prev, struct task_s
 
     now = bpf_ktime_get_ns();
     thread_enter(thread, now, blocks ? THREAD_BLOCKED : THREAD_RUNNABLE);
-    thread_flush(thread);
+    thread_flush_if_idle(thread);
     if (blocks) {
       segment_blocks(thread, current_registers());
       if (knob_off_cpu_min_ns && wait_is_the_turns(thread))
@@ -297,10 +308,12 @@ int BPF_PROG(sched_process_exit, struct task_struct *task) {
     struct pinfo_thread_time spent;
     const pinfo_u64 now = bpf_ktime_get_ns();
 
+    thread_busy(thread);
     thread_flush(thread);
     calls_flush(thread);
     thread_spent(thread, now, &spent);
     put_aside(thread, now, &spent);
+    thread_idle(thread);
   }
   if (!is_followed(pid))
     return 0;
@@ -338,7 +351,7 @@ int sample(struct perf_event_context *context) {
   if (!thread)
     return 0;
   now = bpf_ktime_get_ns();
-  thread_flush(thread);
+  thread_flush_if_idle(thread);
   in_kernel = ARCH_IS_KERNEL_IP(context->ip);
   send_sample(context, thread, current_registers(), in_kernel, now, PINFO_SAMPLE_ON_CPU,
               knob_sample_period_ns);

@@ -171,7 +171,8 @@ struct thread_state {
   pinfo_u64 blocked_before_ns; /* spent.blocked_ns when it blocked last */
   pinfo_u8 blocked_call; /* enum blocked_call */
   pinfo_u8 request_held; /* request holds a request's beginning */
-  pinfo_u8 reserved[2];
+  pinfo_u8 busy; /* a program changes what it holds; see thread_busy */
+  pinfo_u8 reserved;
   pinfo_u32 open_turns; /* begun by it, not answered yet; may be too high, see outgoing.h */
   pinfo_u64 calls_on;   /* id of the connection whose calls are gathered; 0: none */
   pinfo_u64 events_ns;  /* when it waited for events last */

@@ -167,8 +167,11 @@ int BPF_PROG(sys_exit, struct pt_regs *regs, long ret) {
   if (syscall == NR_recvmmsg || syscall == NR_sendmmsg)
     ret = message_bytes(ARCH_ARG2(regs), ret);
   connection = table_connection(sk, inode, now, direction);
-  if (connection)
+  if (connection) {
+    thread_busy(thread);
     on_transfer(connection, thread, sk, &source, direction, now, ret);
+    thread_idle(thread);
+  }
   return 0;
 }
 

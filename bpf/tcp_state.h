@@ -25,7 +25,11 @@ static __always_inline void on_tcp_state(struct connection *connection, struct s
    * where the running thread has nothing to do with the connection. */
   if (next == KERNEL_TCP_FIN_WAIT1 || next == KERNEL_TCP_LAST_ACK)
     thread = known_thread(bpf_get_current_task_btf());
+  if (thread)
+    thread_busy(thread);
   on_socket_closed(connection, thread, now, BPF_CORE_READ(sk, sk_err) == KERNEL_ECONNRESET);
+  if (thread)
+    thread_idle(thread);
 }
 
 /* No state tracepoint tells of a unix socket's end, but a read that gives nothing. What the thread

@@ -163,4 +163,23 @@ static __always_inline void thread_flush(struct thread_state *thread) {
     send_held(thread);
 }
 
+/* A program that can be interrupted, by the sampler or (a uprobe's) by a switch, says so before it
+ * changes what its thread holds, and thread_idle when it is done: a record that is half of one event
+ * and half of the next must not be sent. */
+static __always_inline void thread_busy(struct thread_state *thread) {
+  thread->busy = 1;
+  barrier();
+}
+
+static __always_inline void thread_idle(struct thread_state *thread) {
+  barrier();
+  thread->busy = 0;
+}
+
+/* The same for what may have interrupted such a program, which goes on afterwards. */
+static __always_inline void thread_flush_if_idle(struct thread_state *thread) {
+  if (!thread->busy)
+    thread_flush(thread);
+}
+
 #endif /* PINFO_BPF_THREAD_H */

@@ -256,10 +256,12 @@ int tls_return(struct user_probe_context *context) {
   source.buffer.address = call.buffer;
   source.buffer.length = call.buffer ? n : 0;
   source.buffer.total = source.buffer.length;
+  thread_busy(thread);
   if (tls_is_read(call.function))
     on_received(session, thread, &source, now, n);
   else if (session->turn.number || !session->tls_from_start)
     on_sent(session, thread, &source, now, n);
+  thread_idle(thread);
   return 0;
 }
 
@@ -291,7 +293,11 @@ int tls_free(struct user_probe_context *context) {
   session = bpf_map_lookup_elem(&tls_sessions, &key);
   if (!session)
     return 0;
+  if (thread)
+    thread_busy(thread);
   on_closed(session, thread, bpf_ktime_get_ns(), false);
+  if (thread)
+    thread_idle(thread);
   bpf_map_delete_elem(&tls_sessions, &key);
   return 0;
 }

@@ -451,10 +451,10 @@ struct pinfo_kernel_function {
 
 /* Where something was lost. Each place is counted on its own and shown by every view. */
 enum pinfo_loss_kind {
-  PINFO_LOSS_RING_RECEIVED = 0,  /* ring full: a request's beginning */
+  PINFO_LOSS_RING_RECEIVED = 0,  /* ring full: a request's first bytes; one a turn */
   PINFO_LOSS_RING_RESPONSE = 1,  /* ring full: a response */
   PINFO_LOSS_RING_SAMPLE = 2,    /* ring full: a stack sample */
-  PINFO_LOSS_RING_OTHER = 3,     /* ring full: process and connection events */
+  PINFO_LOSS_RING_OTHER = 3,     /* ring full: further bytes of requests, process and connection events */
   PINFO_LOSS_CONNECTION_MAP = 4, /* no room for a connection's state */
   PINFO_LOSS_THREAD_MAP = 5,     /* no room for a thread's state */
   PINFO_LOSS_STACK_READ = 6,     /* a sample without a stack: its memory could not be read */
@@ -467,7 +467,7 @@ enum pinfo_loss_kind {
   PINFO_LOSS_TLS_CALL = 13,      /* a call of a TLS library whose return was not seen */
   PINFO_LOSS_BLOCKED_RATE = 14,   /* a wait without its stack: too many at once, the shortest first */
   PINFO_LOSS_RING_CALL = 15,     /* ring full: calls that servers made */
-  PINFO_LOSS_IO_URING = 16,      /* receives and sends by io_uring, whose bytes are not seen */
+  PINFO_LOSS_IO_URING = 16,      /* operations by io_uring, whose bytes are not seen */
   PINFO_LOSS_KIND_COUNT = 17,
 };
 

@@ -7,19 +7,10 @@
 #include <sys/wait.h>
 
 #include "collector/process/proc_reader.h"
+#include "collector/store/process_life.h"
 
 namespace pinfo::cli {
 namespace {
-
-// One that is gone, but whose end nobody saw, lived as long as it was seen.
-Life LifeOf(const ProcessSummary& summary, Alive alive) {
-  const ProcessRow& process = summary.process;
-  Life life{.start_wall_ns = process.start_wall_ns, .end_wall_ns = process.end_wall_ns};
-  if (!life.end_wall_ns && alive != Alive::kYes) {
-    life.end_wall_ns = std::max(process.seen_wall_ns, summary.last.wall_ns);
-  }
-  return life;
-}
 
 bool IsCrash(int signal) {
   switch (signal) {
@@ -101,6 +92,18 @@ Alive AliveOf(const ProcessRow& process, const Origin& here) {
              : Alive::kNo;
 }
 
+std::function<std::optional<bool>(const ProcessRow&)> LivesHere() {
+  return [here = LiveOrigin()](const ProcessRow& process) -> std::optional<bool> {
+    const Alive alive = AliveOf(process, here);
+    return alive == Alive::kUnknown ? std::nullopt : std::optional(alive == Alive::kYes);
+  };
+}
+
+html::MonitoringSource MonitoringOf(const std::string& database) {
+  return {.monitors = [database] { return OpenMonitorReader(database); },
+          .metrics = [database] { return OpenMetricReader(database); }};
+}
+
 int ExitSignal(const ProcessRow& process) {
   return process.exit_status && WIFSIGNALED(*process.exit_status) ? WTERMSIG(*process.exit_status)
                                                                   : 0;
@@ -128,7 +131,7 @@ Result<Overview> LoadOverview(Reader& reader, int64_t now_wall_ns) {
   std::unordered_map<int64_t, Life> life_of;
   for (const ProcessSummary& each : overview.processes) {
     overview.alive.push_back(AliveOf(each.process, here));
-    lives.push_back(LifeOf(each, overview.alive.back()));
+    lives.push_back(LifeOf(each, overview.alive.back() == Alive::kYes));
     life_of.emplace(each.process.id.value, lives.back());
   }
   overview.living = CountLiving(std::move(lives), now_wall_ns);

@@ -3,6 +3,9 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
 #include <unordered_map>
 #include <vector>
 
@@ -10,6 +13,7 @@
 #include "collector/source/source.h"
 #include "collector/store/reader.h"
 #include "collector/views/living.h"
+#include "html/monitoring.h"
 
 namespace pinfo::cli {
 
@@ -46,6 +50,10 @@ struct Overview {
 };
 
 Result<Overview> LoadOverview(Reader& reader, int64_t now_wall_ns);
+
+// For reports: whether a process lives, by /proc of this machine; nullopt: it ran on another one.
+std::function<std::optional<bool>(const ProcessRow&)> LivesHere();
+html::MonitoringSource MonitoringOf(const std::string& database);
 
 // As wait(2) gives it: the signal that ended the process; 0: none.
 int ExitSignal(const ProcessRow& process);

@@ -9,6 +9,7 @@
 
 #include "cli/command.h"
 #include "cli/format.h"
+#include "cli/overview.h"
 #include "cli/profile_input.h"
 #include "cli/request_json.h"
 #include "collector/base/wall_clock.h"
@@ -58,6 +59,8 @@ void RunReport(const ReportArguments& arguments, const GlobalOptions& global) {
   if (!reader) {
     return ReportError(reader.error().message);
   }
+  options.lives = LivesHere();
+  options.monitoring = MonitoringOf(global.database);
   const Result<std::string> index = html::WriteReport(**reader, options);
   if (!index) {
     return ReportError(index.error().message);

@@ -10,8 +10,11 @@
 #include <sys/resource.h>
 
 #include "cli/command.h"
+#include "cli/overview.h"
 #include "cli/profile_input.h"
 #include "cli/request_json.h"
+#include "collector/base/wall_clock.h"
+#include "collector/exposition/openmetrics.h"
 #include "collector/store/sqlite_store.h"
 #include "html/server.h"
 
@@ -64,6 +67,8 @@ void RunServe(const ServeArguments& arguments, const GlobalOptions& global) {
   options.report.database = error ? global.database : database.string();
   options.report.requests = kListedRequests;
   options.report.route_pages = kRoutePages;
+  options.report.lives = LivesHere();
+  options.report.monitoring = MonitoringOf(global.database);
   // A database that is not there is an error now, not on a page.
   const auto open = [path = global.database] { return OpenSqliteReader(path); };
   if (const auto reader = open(); !reader) {
@@ -79,6 +84,18 @@ void RunServe(const ServeArguments& arguments, const GlobalOptions& global) {
   if (!server) {
     return ReportError(server.error().message);
   }
+  (*server)->Add(
+      "metrics",
+      [totals = std::make_shared<RequestTotals>(WallClockNs()), database = global.database](
+          const std::string& accept) -> Result<html::ReportServer::Answer> {
+        const Result<Exposition> exposition = GatherExposition(database, *totals, WallClockNs());
+        if (!exposition) {
+          return tl::unexpected(exposition.error());
+        }
+        const ExpositionFormat format = FormatFor(accept);
+        return html::ReportServer::Answer{ContentType(format),
+                                          RenderExposition(*exposition, format)};
+      });
   if (!html::IsLoopback(options.address) && options.certificate.empty()) {
     Tell(
         "pinfo: warning: {} is reached from other machines without encryption: whoever sees the "

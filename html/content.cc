@@ -34,6 +34,8 @@ const std::vector<FixedPage>& Pages() {
       {"sites.html", "sites", "Sites", {"data/sites.js", "data/routes.js"}},
       {"routes.html", "routes", "Routes", {"data/routes.js"}},
       {"processes.html", "processes", "Processes", {"data/processes.js"}},
+      {"monitors.html", "monitors", "Monitors", {"data/monitors.js"}},
+      {"metrics.html", "metrics", "Own metrics", {"data/metrics.js"}},
       {"request.html", "request", "Request", {}},
       {"route.html", "route", "Route", {}},
   };
@@ -65,12 +67,31 @@ std::vector<std::string> Content::FixedNames() {
   return names;
 }
 
-std::optional<std::string> Content::Fixed(std::string_view name) const {
+Result<MonitoringPages> Content::Monitoring() {
+  if (!monitoring_) {
+    const Result<MonitoringPages> pages = PagesOf(options_.monitoring);
+    if (!pages) {
+      return pages;
+    }
+    monitoring_ = *pages;
+  }
+  return *monitoring_;
+}
+
+Result<std::optional<std::string>> Content::Fixed(std::string_view name) {
   for (const FixedPage& page : Pages()) {
     if (page.name == name) {
-      return RenderPage(
-          {.kind = page.kind, .title = page.title, .scripts = page.scripts, .live = options_.live},
-          nonce_);
+      const Result<MonitoringPages> monitoring = Monitoring();
+      if (!monitoring) {
+        return tl::unexpected(monitoring.error());
+      }
+      return RenderPage({.kind = page.kind,
+                         .title = page.title,
+                         .scripts = page.scripts,
+                         .live = options_.live,
+                         .monitors = monitoring->monitors,
+                         .metrics = monitoring->metrics},
+                        nonce_);
     }
   }
   for (const Asset& asset : Assets()) {
@@ -103,7 +124,13 @@ Result<std::optional<std::string>> Content::Data(std::string_view name) {
     return script("sites", SitesData(reader_, options_));
   }
   if (name == "data/processes.js") {
-    return script("processes", ProcessesData(reader_));
+    return script("processes", ProcessesData(reader_, options_));
+  }
+  if (name == "data/monitors.js") {
+    return script("monitoring", MonitorsData(options_.monitoring));
+  }
+  if (name == "data/metrics.js") {
+    return script("metrics", MetricsData(options_.monitoring));
   }
   if (name == "data/routes.js") {
     const auto routes = CostliestRoutes(reader_, options_);

@@ -2,6 +2,7 @@
 // folder, pinfo serve answers requests with them.
 //
 //   index.html requests.html sites.html routes.html processes.html   the pages of the navigation
+//   monitors.html metrics.html                                       where there are any
 //   request.html#ID route.html#KEY                                   one request, one route
 //   data/NAME.js requests/ID.js routes/KEY.js                        what they show
 //   assets/*                                                         their code and styles
@@ -34,7 +35,7 @@ class Content {
   // Those without data of their own: pages and assets.
   [[nodiscard]] static std::vector<std::string> FixedNames();
   // The fixed files; nullopt: no such file.
-  [[nodiscard]] std::optional<std::string> Fixed(std::string_view name) const;
+  Result<std::optional<std::string>> Fixed(std::string_view name);
 
   // data/NAME.js but for the list of requests; nullopt: no such file.
   Result<std::optional<std::string>> Data(std::string_view name);
@@ -54,6 +55,7 @@ class Content {
   [[nodiscard]] RequestFilter BaseFilter() const;
   [[nodiscard]] HasPage PageOf() const;
   Result<std::string> ReportScript();
+  Result<MonitoringPages> Monitoring();
   // The pass over all requests, made once. Not where the report is live: the newest requests are
   // found by an index.
   Result<const RequestScan*> Scanned();
@@ -62,6 +64,7 @@ class Content {
   const ReportOptions options_;
   const std::string nonce_;
   std::optional<RequestScan> scan_;
+  std::optional<MonitoringPages> monitoring_;
   std::optional<std::unordered_set<int64_t>> pages_;  // nullopt: every profiled one has a page
   int64_t rows_ = 0;
   int64_t rows_left_ = 0;

@@ -45,6 +45,8 @@ constexpr Entry kNavigation[] = {
     {"sites", "sites.html", "Sites"},
     {"routes", "routes.html", "Routes"},
     {"processes", "processes.html", "Processes"},
+    {"monitors", "monitors.html", "Monitors"},
+    {"metrics", "metrics.html", "Metrics"},
 };
 
 std::string ScriptElement(std::string_view name, std::string_view nonce) {
@@ -66,6 +68,10 @@ std::string RenderPage(const Page& page, std::string_view nonce) {
   scripts += ScriptElement("assets/report.js", nonce);
   std::string navigation;
   for (const Entry& entry : kNavigation) {
+    if ((entry.kind == "monitors" && !page.monitors) ||
+        (entry.kind == "metrics" && !page.metrics)) {
+      continue;
+    }
     const char* current = entry.kind == page.kind            ? " aria-current=\"page\""
                           : entry.kind == Section(page.kind) ? " aria-current=\"true\""
                                                              : "";

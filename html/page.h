@@ -12,7 +12,9 @@ struct Page {
   std::string title;
   // Beside data/report.js; names relative to the report's folder.
   std::vector<std::string> scripts = {};
-  bool live = false;  // served: it asks its server for newer data
+  bool live = false;      // served: it asks its server for newer data
+  bool monitors = false;  // the report has a page of them, as of
+  bool metrics = false;
 };
 
 // nonce: letters and digits. The page may load scripts and styles that carry it and nothing else,

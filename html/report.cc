@@ -64,8 +64,9 @@ Status WriteRequestList(Content& content, const OutputDirectory& directory) {
 
 // data/report.js counts what was written before it.
 Status WriteData(Content& content, const OutputDirectory& directory) {
-  for (const char* name : {"data/overview.js", "data/sites.js", "data/routes.js",
-                           "data/processes.js", "data/report.js"}) {
+  for (const char* name :
+       {"data/overview.js", "data/sites.js", "data/routes.js", "data/processes.js",
+        "data/monitors.js", "data/metrics.js", "data/report.js"}) {
     const Result<std::optional<std::string>> script = content.Data(name);
     if (!script) {
       return tl::unexpected(script.error());
@@ -78,12 +79,16 @@ Status WriteData(Content& content, const OutputDirectory& directory) {
 }
 
 // The index last: a report without it is unfinished.
-Status WriteFixed(const Content& content, const OutputDirectory& directory) {
+Status WriteFixed(Content& content, const OutputDirectory& directory) {
   std::vector<std::string> names = Content::FixedNames();
   std::erase(names, "index.html");
   names.emplace_back("index.html");
   for (const std::string& name : names) {
-    if (Status status = directory.Write(name, content.Fixed(name).value_or("")); !status) {
+    const Result<std::optional<std::string>> file = content.Fixed(name);
+    if (!file) {
+      return tl::unexpected(file.error());
+    }
+    if (Status status = directory.Write(name, file->value_or("")); !status) {
       return status;
     }
   }

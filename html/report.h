@@ -3,11 +3,13 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 
 #include "collector/base/result.h"
 #include "collector/store/reader.h"
+#include "html/monitoring.h"
 
 namespace pinfo::html {
 
@@ -25,6 +27,9 @@ struct ReportOptions {
   bool show_values = false;    // query strings as they came; otherwise without their values
   int64_t written_wall_ns = 0;
   bool live = false;  // served: pages ask for their data again and again
+  // Whether a process without a known end lives; nullopt: it cannot be told (another machine).
+  std::function<std::optional<bool>(const ProcessRow&)> lives = nullptr;
+  MonitoringSource monitoring;
 };
 
 // The page to open, directory/index.html. Memory grows with options.profiles, routes and processes,

@@ -163,7 +163,7 @@ class HttpReportServer : public ReportServer {
                                   {"X-Frame-Options", "DENY"},
                                   {"Cross-Origin-Resource-Policy", "same-origin"}});
     server_->Get(".*", [this](const httplib::Request& request, httplib::Response& response) {
-      Answer(request, response);
+      Respond(request, response);
     });
   }
 
@@ -178,9 +178,7 @@ class HttpReportServer : public ReportServer {
                                         options_.port, std::strerror(errno)));
   }
 
-  void Add(const std::string& path, const std::string& content_type, Render render) override {
-    more_[path] = {content_type, std::move(render)};
-  }
+  void Add(const std::string& path, Render render) override { more_[path] = std::move(render); }
 
   [[nodiscard]] std::string Url() const override {
     const bool v6 = options_.address.find(':') != std::string::npos;
@@ -205,12 +203,7 @@ class HttpReportServer : public ReportServer {
   }
 
  private:
-  struct More {
-    std::string content_type;
-    Render render;
-  };
-
-  void Answer(const httplib::Request& request, httplib::Response& response) {
+  void Respond(const httplib::Request& request, httplib::Response& response) {
     std::string_view path = request.path;
     path.remove_prefix(path.starts_with('/') ? 1 : 0);
     const size_t slash = path.find('/');
@@ -221,9 +214,10 @@ class HttpReportServer : public ReportServer {
     }
     path.remove_prefix(slash + 1);
     const std::string name = path.empty() ? "index.html" : std::string(path);
-    const auto more = more_.find(name);
-    const Result<std::optional<std::string>> file =
-        more != more_.end() ? RenderMore(more->second) : File(name);
+    if (const auto more = more_.find(name); more != more_.end()) {
+      return RespondMore(more->second, request.get_header_value("Accept"), response);
+    }
+    const Result<std::optional<std::string>> file = File(name);
     if (!file) {
       response.status = 500;
       return response.set_content(file.error().message + "\n", "text/plain; charset=utf-8");
@@ -232,9 +226,17 @@ class HttpReportServer : public ReportServer {
       response.status = 404;
       return response.set_content("No such file in this report.\n", "text/plain");
     }
-    SetBody(std::move(**file),
-            more != more_.end() ? more->second.content_type.c_str() : ContentTypeOf(name),
-            response);
+    SetBody(std::move(**file), ContentTypeOf(name), response);
+  }
+
+  void RespondMore(const Render& render, const std::string& accept, httplib::Response& response) {
+    const std::scoped_lock lock(mutex_);
+    Result<Answer> answer = render(accept);
+    if (!answer) {
+      response.status = 503;
+      return response.set_content(answer.error().message + "\n", "text/plain; charset=utf-8");
+    }
+    SetBody(std::move(answer->body), answer->content_type.c_str(), response);
   }
 
   // One at a time: the servers that are watched come first.
@@ -245,19 +247,11 @@ class HttpReportServer : public ReportServer {
       return tl::unexpected(reader.error());
     }
     Content content(**reader, options_.report, nonce_);
-    if (std::optional<std::string> fixed = content.Fixed(name)) {
+    Result<std::optional<std::string>> fixed = content.Fixed(name);
+    if (!fixed || *fixed) {
       return fixed;
     }
     return FileOf(**reader, content, name);
-  }
-
-  Result<std::optional<std::string>> RenderMore(const More& more) {
-    const std::scoped_lock lock(mutex_);
-    const Result<std::unique_ptr<Reader>> reader = open_reader_();
-    if (!reader) {
-      return tl::unexpected(reader.error());
-    }
-    return Optional(more.render(**reader));
   }
 
   ServeOptions options_;
@@ -265,7 +259,7 @@ class HttpReportServer : public ReportServer {
   const std::string token_;
   const std::string nonce_;
   std::unique_ptr<httplib::Server> server_;
-  std::map<std::string, More> more_;
+  std::map<std::string, Render> more_;
   std::mutex mutex_;
   std::atomic<bool> stopped_ = false;
   std::atomic<bool> over_ = false;  // Run has returned, or is about to

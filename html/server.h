@@ -29,21 +29,26 @@ class ReportServer {
   // Called for each file that is asked for, by one thread at a time.
   using OpenReader = std::function<Result<std::unique_ptr<Reader>>()>;
   // More files than the report's own: what is behind "/TOKEN/PATH".
-  using Render = std::function<Result<std::string>(Reader&)>;
+  struct Answer {
+    std::string content_type;
+    std::string body;
+  };
+  // accept: the request's header of this name. Called by one thread at a time.
+  using Render = std::function<Result<Answer>(const std::string& accept)>;
 
   // Binds the port. Fails where that is taken, or the certificate or the key is no good.
   static Result<std::unique_ptr<ReportServer>> Bind(const ServeOptions& options,
                                                     OpenReader open_reader);
   virtual ~ReportServer() = default;
 
-  // Before Run: "metrics", "text/plain; version=0.0.4".
-  virtual void Add(const std::string& path, const std::string& content_type, Render render) = 0;
+  // Before Run: "metrics".
+  virtual void Add(const std::string& path, Render render) = 0;
   // With the token: whoever has it may look.
   [[nodiscard]] virtual std::string Url() const = 0;
   // Answers until Stop.
   virtual Status Run() = 0;
-  // Ends a Run of another thread, also one that is only about to begin, and waits for it to be over.
-  // REQUIRES: there is one.
+  // Ends a Run of another thread, also one that is only about to begin, and waits for it to be
+  // over. REQUIRES: there is one.
   virtual void Stop() = 0;
 };
 

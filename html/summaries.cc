@@ -5,12 +5,16 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <unordered_map>
+#include <utility>
 
 #include <fmt/format.h>
 #include <sys/wait.h>
 
+#include "collector/base/wall_clock.h"
 #include "collector/store/loss.h"
 #include "collector/store/own_cost.h"
+#include "collector/store/process_life.h"
 #include "html/data_script.h"
 #include "html/machine_history.h"
 #include "html/mask.h"
@@ -82,7 +86,39 @@ std::string ExitText(int32_t status) {
   return fmt::format("exit {}", WEXITSTATUS(status));
 }
 
-nlohmann::json ProcessJson(const ProcessSummary& summary) {
+const char* AliveText(const ProcessRow& process, const ReportOptions& options) {
+  const std::optional<bool> lives = LivesNow(process, options);
+  return !lives ? "unknown" : *lives ? "yes" : "no";
+}
+
+nlohmann::json LivingJson(std::vector<Life> lives, const ReportOptions& options) {
+  const int64_t now = options.written_wall_ns != 0 ? options.written_wall_ns : WallClockNs();
+  const Living living = CountLiving(std::move(lives), now);
+  return {{"created", living.created},
+          {"current", living.current},
+          {"average", living.average},
+          {"max", living.max},
+          {"lifetime_min_ns", living.lifetime_min_ns},
+          {"lifetime_mean_ns", living.lifetime_mean_ns},
+          {"lifetime_max_ns", living.lifetime_max_ns}};
+}
+
+using LifeOfProcess = std::unordered_map<int64_t, Life>;
+
+Result<LifeOfProcess> LoadLives(Reader& reader, const ReportOptions& options) {
+  const Result<std::vector<ProcessSummary>> processes = reader.Processes();
+  if (!processes) {
+    return tl::unexpected(processes.error());
+  }
+  LifeOfProcess lives;
+  for (const ProcessSummary& each : *processes) {
+    lives.emplace(each.process.id.value,
+                  LifeOf(each, LivesNow(each.process, options).value_or(false)));
+  }
+  return lives;
+}
+
+nlohmann::json ProcessJson(const ProcessSummary& summary, const ReportOptions& options) {
   const ProcessRow& process = summary.process;
   const bool figures = summary.last.wall_ns != 0;
   const auto figure = [figures](int64_t value) {
@@ -103,7 +139,12 @@ nlohmann::json ProcessJson(const ProcessSummary& summary) {
                                      : nlohmann::json(nullptr)},
       {"exit", process.exit_status ? nlohmann::json(ExitText(*process.exit_status))
                                    : nlohmann::json(nullptr)},
+      {"alive", AliveText(process, options)},
+      {"runtime", process.runtime},
+      {"listen", process.listen},
       {"requests", summary.requests},
+      {"failed", summary.failed},
+      {"latency_sum_ns", summary.latency_sum_ns},
       {"user_cpu_ns", figure(summary.last.user_cpu_ns)},
       {"system_cpu_ns", figure(summary.last.system_cpu_ns)},
       {"rss_bytes", figure(summary.last.rss_bytes)},
@@ -158,6 +199,13 @@ Status AddFiltered(Reader& reader, const SummaryFilter& filter, nlohmann::json* 
 
 }  // namespace
 
+std::optional<bool> LivesNow(const ProcessRow& process, const ReportOptions& options) {
+  if (process.end_wall_ns) {
+    return false;
+  }
+  return options.lives ? options.lives(process) : std::nullopt;
+}
+
 SummaryFilter SummaryFilterOf(const ReportOptions& options) {
   return {.site = options.site,
           .route = options.route,
@@ -193,6 +241,15 @@ Result<nlohmann::json> OverviewData(Reader& reader, const ReportOptions& options
   if (Status status = AddFiltered(reader, SummaryFilterOf(options), &overview); !status) {
     return tl::unexpected(status.error());
   }
+  const Result<LifeOfProcess> lives = LoadLives(reader, options);
+  if (!lives) {
+    return tl::unexpected(lives.error());
+  }
+  std::vector<Life> all;
+  for (const auto& [process, life] : *lives) {
+    all.push_back(life);
+  }
+  overview["living"] = LivingJson(std::move(all), options);
   overview["rows_thinned"] = thinned;
   overview["own_cost"] = OwnCostJson(OwnCostOf(*sessions));
   overview["sessions"] = SessionsJson(*sessions);
@@ -204,10 +261,21 @@ Result<nlohmann::json> SitesData(Reader& reader, const ReportOptions& options) {
   if (!sites) {
     return tl::unexpected(sites.error());
   }
+  const Result<LifeOfProcess> lives = LoadLives(reader, options);
+  if (!lives) {
+    return tl::unexpected(lives.error());
+  }
   nlohmann::json rows = nlohmann::json::array();
   for (const SiteSummary& site : *sites) {
+    std::vector<Life> of_site;
+    for (const ProcessSiteRow& each : site.processes) {
+      if (const auto life = lives->find(each.process.value); life != lives->end()) {
+        of_site.push_back(life->second);
+      }
+    }
     rows.push_back({{"site", Shorten(site.site, kListedTextBytes)},
                     {"routes", site.routes},
+                    {"living", LivingJson(std::move(of_site), options)},
                     {"latency", LatencyJson(site.latency)}});
   }
   return rows;
@@ -235,14 +303,14 @@ nlohmann::json RoutesData(const std::vector<RouteSummary>& routes, int64_t pages
   return rows;
 }
 
-Result<nlohmann::json> ProcessesData(Reader& reader) {
+Result<nlohmann::json> ProcessesData(Reader& reader, const ReportOptions& options) {
   const Result<std::vector<ProcessSummary>> processes = reader.Processes();
   if (!processes) {
     return tl::unexpected(processes.error());
   }
   nlohmann::json rows = nlohmann::json::array();
   for (const ProcessSummary& process : *processes) {
-    rows.push_back(ProcessJson(process));
+    rows.push_back(ProcessJson(process, options));
   }
   return rows;
 }

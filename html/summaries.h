@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include <nlohmann/json.hpp>
@@ -12,6 +13,9 @@
 
 namespace pinfo::html {
 
+// As options.lives tells; one whose end was seen does not.
+std::optional<bool> LivesNow(const ProcessRow& process, const ReportOptions& options);
+
 SummaryFilter SummaryFilterOf(const ReportOptions& options);
 
 nlohmann::json LatencyJson(const LatencySummary& latency);
@@ -21,6 +25,6 @@ Result<nlohmann::json> SitesData(Reader& reader, const ReportOptions& options);
 // What most time was spent in comes first: the first ones have pages.
 Result<std::vector<RouteSummary>> CostliestRoutes(Reader& reader, const ReportOptions& options);
 nlohmann::json RoutesData(const std::vector<RouteSummary>& routes, int64_t pages);
-Result<nlohmann::json> ProcessesData(Reader& reader);
+Result<nlohmann::json> ProcessesData(Reader& reader, const ReportOptions& options);
 
 }  // namespace pinfo::html

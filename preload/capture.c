@@ -72,7 +72,8 @@ static void emit_received(struct pinfo_connection* connection, struct pinfo_turn
                           pinfo_u32 tid, const struct iovec* data, int count, pinfo_u64 n,
                           pinfo_u64 done, pinfo_u64 captured) {
   const pinfo_u64 size = sizeof(struct pinfo_received) + captured;
-  const struct pinfo_slot slot = pinfo_ring_reserve(size, PINFO_LOSS_RING_RECEIVED);
+  const struct pinfo_slot slot = pinfo_ring_reserve(
+      size, turn->bytes_in - n + done != 0 ? PINFO_LOSS_RING_OTHER : PINFO_LOSS_RING_RECEIVED);
   turn->captured += (pinfo_u32)captured;
   if (slot.record == NULL) return;
   struct pinfo_received* record = slot.record;

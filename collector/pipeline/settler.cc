@@ -9,7 +9,7 @@ namespace {
 
 constexpr int64_t kSliceNs = 100'000'000;  // a slice comes with every batch: ten a second
 constexpr int64_t kFinishSliceNs = 1'000'000'000;
-constexpr double kIdleEnough = 0.1;  // below it the machine counts as saturated
+constexpr double kIdleEnough = 0.25;  // below it the machine counts as saturated (put_off.cc)
 constexpr int64_t kPatienceNs = int64_t{30} * 1'000'000'000;
 
 }  // namespace

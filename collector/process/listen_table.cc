@@ -104,22 +104,27 @@ bool AskKernel(int family, std::vector<ListeningSocket>& found) {
   }
 }
 
-// The format: Documentation/networking/proc_net_tcp.rst.
+// The format: Documentation/networking/proc_net_tcp.rst, which also says that these come first: of
+// a hundred thousand connections behind them nothing is read.
 void ReadTcpTable(Pid pid, const char* table, std::vector<ListeningSocket>& found) {
-  std::istringstream in(ReadAll(ProcPath(pid, table)));
-  std::string line;
-  std::getline(in, line);  // the heading
-  while (std::getline(in, line)) {
+  bool heading = true;
+  ForFirstLines(ProcPath(pid, table), [&](const std::string& line) {
     char address[33] = {};
     unsigned port = 0;
     unsigned state = 0;
     uint64_t inode = 0;
-    if (sscanf(line.c_str(), " %*d: %32[0-9A-F]:%x %*[0-9A-F]:%*x %x %*s %*s %*s %*d %*d %lu",
-               address, &port, &state, &inode) == 4 &&
-        state == kListen) {
-      found.push_back(Listening(AddressText(address), static_cast<uint16_t>(port), inode));
+    if (heading) {
+      heading = false;
+      return true;
     }
-  }
+    if (sscanf(line.c_str(), " %*d: %32[0-9A-F]:%x %*[0-9A-F]:%*x %x %*s %*s %*s %*d %*d %lu",
+               address, &port, &state, &inode) != 4 ||
+        state != kListen) {
+      return false;
+    }
+    found.push_back(Listening(AddressText(address), static_cast<uint16_t>(port), inode));
+    return true;
+  });
 }
 
 void SortByInode(std::vector<ListeningSocket>& sockets) {

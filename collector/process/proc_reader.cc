@@ -206,6 +206,7 @@ ExecutableMaps ReadExecutableMaps(Pid pid) {
   std::string line;
   while (std::getline(in, line)) {
     AddMapping(header, line, maps);
+    maps.has_uring |= line.ends_with("anon_inode:[io_uring]");
   }
   return maps;
 }

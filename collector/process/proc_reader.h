@@ -54,6 +54,7 @@ std::optional<RecordBytes> ReadFinalStatusRecord(Pid pid, const RecordBytes& las
 struct ExecutableMaps {
   std::vector<RecordBytes> records;
   std::vector<std::pair<uint64_t, uint64_t>> ranges;  // [start, end), sorted
+  bool has_uring = false;                             // a ring of io_uring is mapped, too
   // Another file at the same place is another mapping; only the records' times may differ.
   [[nodiscard]] bool SameAs(const ExecutableMaps& other) const;
 };

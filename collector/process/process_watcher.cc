@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "collector/process/io_uring.h"
 #include "collector/process/system_reader.h"
 
 namespace pinfo {
@@ -29,6 +30,7 @@ constexpr int64_t kFullStatusIntervalNs = 30'000'000'000;
 constexpr int64_t kFirstFactsNs = 500'000'000;
 constexpr int64_t kEarlyFactsNs = 5'000'000'000;
 constexpr int64_t kFactsIntervalNs = 60'000'000'000;
+constexpr int64_t kUringIntervalNs = 500'000'000;
 // Reading what memory is truly used holds the lock that the target's mmap takes, for a time that
 // grows with its memory: seldom, and not at all where it could be felt.
 constexpr int64_t kPssIntervalNs = 60'000'000'000;
@@ -57,6 +59,7 @@ void ProcessWatcher::Watch(Pid pid) {
   Watched& watched = watched_.try_emplace(pid).first->second;
   watched.maps_interval_ns = kFirstMapsIntervalNs;
   watched.next_facts_ns = MonotonicNs() + kFirstFactsNs;
+  watched.tells_itself = true;
 }
 
 void ProcessWatcher::Begin(Pid pid, int64_t now_ns, RecordSink& sink) {
@@ -75,7 +78,9 @@ void ProcessWatcher::Begin(Pid pid, int64_t now_ns, RecordSink& sink) {
 
 void ProcessWatcher::ReadMaps(Pid pid, Watched& watched, int64_t now_ns, RecordSink& sink) {
   ExecutableMaps maps = ReadExecutableMaps(pid);
+  watched.maps.has_uring |= maps.has_uring;
   if (!maps.records.empty() && !maps.SameAs(watched.maps)) {
+    maps.has_uring |= watched.maps.has_uring;
     for (const RecordBytes& record : maps.records) {
       Emit(record, sink);
     }
@@ -170,6 +175,23 @@ void ProcessWatcher::ReadFacts(Pid pid, Watched& watched, int64_t now_ns, Record
   }
 }
 
+void ProcessWatcher::ReadUring(Pid pid, Watched& watched, RecordSink& sink) {
+  const uint64_t operations = CountUringOperations(pid);
+  if (operations > watched.uring_operations) {
+    pinfo_loss loss{};
+    loss.header = {.size = sizeof(loss),
+                   .type = PINFO_RECORD_LOSS,
+                   .reserved = 0,
+                   .pid = pid.value,
+                   .tid = pid.value,
+                   .time_ns = static_cast<uint64_t>(MonotonicNs())};
+    loss.count = operations - watched.uring_operations;
+    loss.kind = PINFO_LOSS_IO_URING;
+    sink.OnRecord(std::as_bytes(std::span(&loss, 1)));
+  }
+  watched.uring_operations = operations;  // less where a ring was closed
+}
+
 void ProcessWatcher::ReadStatus(Pid pid, Watched& watched, int64_t now_ns, RecordSink& sink) {
   const auto figures = ReadStatusFigures(pid);
   if (!figures) {
@@ -248,6 +270,10 @@ void ProcessWatcher::Tick(int64_t now_ns, RecordSink& sink) {
     }
     if (now_ns >= watched.next_facts_ns && watched.ran_since_facts) {
       ReadFacts(pid, watched, now_ns, sink);
+    }
+    if (watched.tells_itself && watched.maps.has_uring && now_ns >= watched.next_uring_ns) {
+      ReadUring(pid, watched, sink);
+      watched.next_uring_ns = now_ns + kUringIntervalNs;
     }
     if (now_ns >= watched.next_status_ns) {
       ReadStatus(pid, watched, now_ns, sink);

@@ -26,7 +26,8 @@ class ProcessWatcher {
  public:
   // Emits PROCESS, MAPPING and STATUS records of a process that is followed from now on.
   void Follow(Pid pid, RecordSink& sink);
-  // The same for a process that tells of itself in its own records: no PROCESS record.
+  // The same for a process that tells of itself in its own records: no PROCESS record. What it does
+  // by io_uring, which it cannot tell, is counted.
   void Watch(Pid pid);
   // It has ended: a last STATUS where /proc still has one.
   void End(Pid pid, RecordSink& sink);
@@ -48,12 +49,15 @@ class ProcessWatcher {
     int64_t next_status_ns = 0;
     int64_t next_facts_ns = 0;
     int64_t next_pss_ns = 0;
+    int64_t next_uring_ns = 0;
+    uint64_t uring_operations = 0;  // told so far
     bool maps_wanted = false;
     // It has used CPU time since its mappings, and its facts, were read.
     bool ran_since_maps = true;
     bool ran_since_facts = true;
     StatusFigures figures;
     int64_t next_full_status_ns = 0;
+    bool tells_itself = false;  // see Watch
     RecordBytes last_status;
     ProcessFacts facts;
   };
@@ -62,6 +66,7 @@ class ProcessWatcher {
   void ReadMaps(Pid pid, Watched& watched, int64_t now_ns, RecordSink& sink);
   static void WantMaps(Watched& watched);
   void ReadFacts(Pid pid, Watched& watched, int64_t now_ns, RecordSink& sink);
+  static void ReadUring(Pid pid, Watched& watched, RecordSink& sink);
   static void ReadStatus(Pid pid, Watched& watched, int64_t now_ns, RecordSink& sink);
   [[nodiscard]] int64_t status_interval_ns() const;
 

@@ -25,6 +25,8 @@ namespace {
 
 constexpr int64_t kReconcileNs = 1'000'000'000;
 constexpr int64_t kReconcilePerProcessNs = 5'000'000;
+// Counters are read one system call each: not at each of a hundred drains a second.
+constexpr int64_t kLossesNs = 200'000'000;
 // PROC_PID_INIT_INO, include/linux/proc_ns.h: the inode of the initial pid namespace.
 constexpr ino_t kInitialPidNamespace = 0xEFFFFFFC;
 
@@ -101,7 +103,7 @@ class BpfSourceImpl final : public BpfSource, private RecordSink {
   void Adopt(Pid pid);
   void Unfollow(Pid pid);
   void SetPython(Pid pid, const pinfo_python_layout* layout);
-  void EmitLosses(RecordSink& sink);
+  void EmitLosses(RecordSink& sink, int64_t now_ns);
   void ReconcileEnded(int64_t now_ns);
 
   LoadedSkeleton loaded_;
@@ -117,6 +119,7 @@ class BpfSourceImpl final : public BpfSource, private RecordSink {
   RecordSink* sink_ = nullptr;  // during Drain
   size_t drained_ = 0;
   int64_t next_reconcile_ns_ = 0;
+  int64_t next_losses_ns_ = 0;
   LaterProcesses later_;
   std::function<Status(Pid)> may_follow_;
   bool follow_children_;
@@ -317,7 +320,11 @@ Status BpfSourceImpl::MarkTree(Pid pid, std::vector<Pid>& marked) {
   return {};
 }
 
-void BpfSourceImpl::EmitLosses(RecordSink& sink) {
+void BpfSourceImpl::EmitLosses(RecordSink& sink, int64_t now_ns) {
+  if (!stopped_ && now_ns < next_losses_ns_) {
+    return;
+  }
+  next_losses_ns_ = now_ns + kLossesNs;
   const int cpus = libbpf_num_possible_cpus();
   std::vector<uint64_t> per_cpu(static_cast<size_t>(cpus));
   for (uint32_t kind = 0; kind < PINFO_LOSS_KIND_COUNT; ++kind) {
@@ -335,7 +342,7 @@ void BpfSourceImpl::EmitLosses(RecordSink& sink) {
     pinfo_loss record{};
     record.header.size = sizeof(record);
     record.header.type = PINFO_RECORD_LOSS;
-    record.header.time_ns = static_cast<pinfo_u64>(MonotonicNs());
+    record.header.time_ns = static_cast<pinfo_u64>(now_ns);
     record.count = total - reported_[kind];
     record.kind = kind;
     reported_[kind] = total;
@@ -383,8 +390,8 @@ Result<size_t> BpfSourceImpl::Drain(RecordSink& sink) {
       })) {
     watcher_.OnMappingsLost();
   }
+  const int64_t now_ns = MonotonicNs();
   if (!stopped_) {
-    const int64_t now_ns = MonotonicNs();
     watcher_.Tick(now_ns, *this);
     ReconcileEnded(now_ns);
     later_.Tick(now_ns, [this](Pid pid) { Adopt(pid); });
@@ -393,7 +400,7 @@ Result<size_t> BpfSourceImpl::Drain(RecordSink& sink) {
       tls_->Tick(now_ns);
     }
   }
-  EmitLosses(*this);
+  EmitLosses(*this, now_ns);
   sink_ = nullptr;
   if (result < 0) {
     return FailErrno("reading the ring buffer", -result);

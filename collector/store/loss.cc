@@ -19,7 +19,7 @@ Names NamesOf(pinfo_loss_kind kind) {
     case PINFO_LOSS_RING_SAMPLE:
       return {"ring_sample", "stack samples lost, the ring was full"};
     case PINFO_LOSS_RING_OTHER:
-      return {"ring_other", "process and connection events lost, the ring was full"};
+      return {"ring_other", "process and connection events, or further bytes of requests, lost, the ring was full"};
     case PINFO_LOSS_CONNECTION_MAP:
       return {"connection_map", "connections not timed, no room for their state"};
     case PINFO_LOSS_THREAD_MAP:
@@ -45,7 +45,7 @@ Names NamesOf(pinfo_loss_kind kind) {
     case PINFO_LOSS_RING_CALL:
       return {"ring_call", "calls to other servers lost, the ring was full"};
     case PINFO_LOSS_IO_URING:
-      return {"io_uring", "receives and sends by io_uring, whose bytes were not seen"};
+      return {"io_uring", "operations by io_uring, whose bytes were not seen"};
     case PINFO_LOSS_KIND_COUNT:
       break;
   }

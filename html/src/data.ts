@@ -121,10 +121,73 @@ export interface Overview {
   series: Series;
   machine: MachineHistory;
   sessions: Session[];
+  living: Living;
+}
+
+// How many processes lived at a time, and how long each did.
+export interface Living {
+  created: number;
+  current: number;
+  average: number;
+  max: number;
+  lifetime_min_ns: number;
+  lifetime_mean_ns: number;
+  lifetime_max_ns: number;
+}
+
+// Levels are numbers of enum Level (collector/config/configuration.h).
+export interface Monitor {
+  name: string;
+  title: string;
+  description: string;
+  group: string;
+  unit: string;
+  level: number;
+  since_us: number;
+  checked_us: number;
+  value: number | null;
+  warning: number | null;
+  problem: number | null;
+  text: string;
+}
+
+export interface MonitorChange {
+  name: string;
+  us: number;
+  level: number;
+  text: string;
+}
+
+export interface Monitoring {
+  monitors: Monitor[];
+  changes: MonitorChange[]; // newest first
+  messages: {waiting: number; sent: number; given_up: number; last_error: string};
+}
+
+export interface MetricSeries {
+  tags: string;
+  points: [start_s: number, count: number | null, sum: number | null, min: number | null, max: number | null, last: number | null][];
+}
+
+export interface Metric {
+  name: string;
+  title: string;
+  unit: string;
+  group: string;
+  kind: string; // counter, gauge, timing, set
+  chart: string; // line, bars, number
+  count: number | null;
+  sum: number | null; // of all its time
+  last: number | null;
+  last_us: number | null;
+  resolution_s: number; // of the points
+  series_left: number; // not in series
+  series: MetricSeries[];
 }
 
 export interface Site {
   site: string;
+  living: Living; // of the processes that served it
   routes: number;
   latency: Latency;
 }
@@ -149,7 +212,12 @@ export interface Process {
   start_us: number;
   end_us: number | null;
   exit: string | null;
+  alive: string; // yes, no, unknown
+  runtime: string; // "CPython 3.11.2, glibc 2.36"
+  listen: string; // addresses, joined by spaces
   requests: number;
+  failed: number;
+  latency_sum_ns: number;
   user_cpu_ns: number | null;
   system_cpu_ns: number | null;
   rss_bytes: number | null;
@@ -277,6 +345,8 @@ interface PinfoData {
   sites?: Site[];
   routes?: Route[];
   processes?: Process[];
+  monitoring?: Monitoring;
+  metrics?: Metric[];
   requests?: string[]; // one JSON text a chunk
   targetPlaces?: number[]; // of each request
   request?: string; // packed

@@ -75,6 +75,11 @@ function totalFigures(overview: Overview): HTMLElement {
         some ? `known for ${percent(latency.timed, latency.count)} of requests` : '',
       ],
       ['Sent', bytes(latency.bytes_out), `${bytes(latency.bytes_in)} received`],
+      [
+        'Processes',
+        `${count(overview.living.current)} alive`,
+        `${overview.living.average.toFixed(1)} on average, ${count(overview.living.max)} at most`,
+      ],
     ]),
   );
 }

@@ -10,7 +10,8 @@ export function showProcesses(main: HTMLElement): View {
   const table = processTable([]);
   const update = () => {
     const {processes = []} = data();
-    lead.textContent = `${plural(processes.length, 'process', 'processes')} seen.`;
+    const alive = processes.filter((p) => p.alive === 'yes').length;
+    lead.textContent = `${plural(processes.length, 'process', 'processes')} seen, ${count(alive)} alive ${data().report.live ? 'now' : 'when this was written'}.`;
     table.updateRows(processes);
   };
   update();
@@ -19,7 +20,10 @@ export function showProcesses(main: HTMLElement): View {
 }
 
 function state(row: Process): string {
-  return row.end_us === null ? 'not seen to end' : (row.exit ?? 'ended');
+  if (row.end_us !== null) {
+    return row.exit ?? 'ended';
+  }
+  return row.alive === 'yes' ? 'alive' : row.alive === 'no' ? 'gone, end not seen' : 'not known';
 }
 
 function threads(row: Process): string {
@@ -45,6 +49,22 @@ export function processTable(processes: Process[]): TableView<Process> {
       cell: (p) => el('span', {title: `${p.argv}\nin ${p.cwd}`}, p.argv),
     },
     {id: 'start', title: 'Start', width: 21, optional: 3, value: (p) => p.start_us, cell: (p) => time(p.start_us)},
+    {
+      id: 'runtime',
+      title: 'Runtime',
+      width: 20,
+      optional: 5,
+      value: (p) => p.runtime,
+      cell: (p) => el('span', {title: p.runtime}, p.runtime === '' ? UNKNOWN : p.runtime),
+    },
+    {
+      id: 'listen',
+      title: 'Listens on',
+      width: 18,
+      optional: 4,
+      value: (p) => p.listen,
+      cell: (p) => el('span', {title: p.listen}, p.listen === '' ? UNKNOWN : p.listen),
+    },
     {id: 'state', title: 'State', width: 15, optional: 2, value: state, cell: state},
     {id: 'mode', title: 'Seen by', width: 13, optional: 6, value: (p) => p.mode, cell: (p) => p.mode},
     {id: 'requests', title: 'Requests', width: 11, number: true, value: (p) => p.requests, cell: (p) => count(p.requests)},

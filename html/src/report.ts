@@ -3,6 +3,8 @@ import {data} from './data';
 import {el} from './dom';
 import {time, timeZone} from './format';
 import {keepLive} from './live';
+import {showMetrics} from './metrics';
+import {showMonitors} from './monitors';
 import {showOverview} from './overview';
 import {showProcesses} from './processes';
 import {showRequest} from './request';
@@ -19,6 +21,8 @@ const PAGES: Record<string, (main: HTMLElement) => Shown> = {
   sites: showSites,
   routes: showRoutes,
   processes: showProcesses,
+  monitors: showMonitors,
+  metrics: showMetrics,
   request: showRequest,
   route: showRoute,
 };

@@ -1,5 +1,5 @@
 // routes.html and sites.html, and the overview's routes.
-import {data, Latency, Route, Site} from './data';
+import {data, Latency, Living, Route, Site} from './data';
 import {el} from './dom';
 import {bytes, count, ms, percent, plural, seconds} from './format';
 import {Column, Sorting, TableView} from './table_view';
@@ -49,9 +49,23 @@ function siteColumns(): Column<Site>[] {
       cell: (row) =>
         el('a', {href: `routes.html#${new URLSearchParams({site: row.site}).toString()}`, title: row.site}, row.site === '' ? '(none)' : row.site),
     },
+    {
+      id: 'living',
+      title: 'Processes',
+      width: 13,
+      optional: 2,
+      number: true,
+      hint: 'Processes that served it: alive now, on average, at most at once',
+      value: (row) => row.living.max,
+      cell: (row) => livingText(row.living),
+    },
     {id: 'routes', title: 'Routes', width: 9, optional: 2, number: true, value: (row) => row.routes, cell: (row) => count(row.routes)},
     ...latencyColumns<Site>(() => (data().sites ?? []).reduce((sum, {latency}) => sum + latency.sum_ns, 0)),
   ];
+}
+
+export function livingText({current, average, max}: Living): string {
+  return `${count(current)} / ${average.toFixed(1)} / ${count(max)}`;
 }
 
 export function requestsOf(site: string, route: string): string {

@@ -232,6 +232,8 @@ void AddProcesses(FakeReader* reader) {
     summary.process.argv = "/usr/bin/python3 /usr/bin/gunicorn shop.wsgi --workers 4 <b>bold</b>";
     summary.process.cwd = "/srv/shop";
     summary.process.mode = "ebpf";
+    summary.process.runtime = "CPython 3.11.2, glibc 2.36";
+    summary.process.listen = "127.0.0.1:8000";
     summary.process.start_wall_ns = kStartWallNs - 5'000'000'000 + i * 100'000'000;
     if (i == 3) {
       summary.process.end_wall_ns = kStartWallNs + 900'000'000'000;
@@ -263,6 +265,111 @@ void AddProcesses(FakeReader* reader) {
   reader->sessions.push_back(session);
 }
 
+class FakeMonitors : public MonitorReader {
+ public:
+  Result<std::vector<MonitorRow>> Monitors() override {
+    MonitorRow fine;
+    fine.name = "errors";
+    fine.title = "Errors of <b>checkout</b>";
+    fine.group = "shop";
+    fine.level = 0;
+    fine.since_wall_ns = kStartWallNs + 2'000'000'000'000;
+    fine.checked_wall_ns = kStartWallNs + 3'990'000'000'000;
+    fine.value = 0.2;
+    fine.unit = "%";
+    fine.warning = 1;
+    fine.problem = 5;
+    fine.text = "0.2% of 1,700 requests failed";
+    MonitorRow problem = fine;
+    problem.name = "slow";
+    problem.title = "Search is quick";
+    problem.description = "The 90th percentile of /search over five minutes.";
+    problem.level = 2;
+    problem.text = "p90 is 180 ms";
+    problem.since_wall_ns = kStartWallNs + 3'000'000'000'000;
+    return std::vector<MonitorRow>{fine, problem};
+  }
+  Result<std::vector<MonitorChange>> Changes(const std::optional<std::string>&, int64_t) override {
+    const auto at = [](const char* name, int64_t second, uint8_t level, const char* text) {
+      return MonitorChange{.name = name,
+                           .wall_ns = kStartWallNs + second * 1'000'000'000,
+                           .level = level,
+                           .value = {},
+                           .text = text};
+    };
+    return std::vector<MonitorChange>{
+        at("slow", 3000, 2, "p90 is 180 ms"), at("errors", 2000, 0, "0.2% failed"),
+        at("errors", 1500, 1, "<script>alert(1)</script>"), at("slow", 0, 0, "p90 is 40 ms"),
+        at("errors", 0, 0, "nothing failed")};
+  }
+  Result<NotificationCounts> Notifications() override {
+    return NotificationCounts{.waiting = 1, .sent = 7, .given_up = 0, .last_error = "refused"};
+  }
+  Result<std::vector<RouteWindow>> Windows(int64_t) override { return Fail("not asked for"); }
+  Result<std::vector<ProcessMemory>> Memories(int64_t) override { return Fail("not asked for"); }
+  Result<std::vector<LastMinute>> LastMinutes(int64_t) override { return Fail("not asked for"); }
+};
+
+class FakeMetrics : public MetricReader {
+ public:
+  Result<std::vector<MetricSummary>> Metrics() override {
+    return std::vector<MetricSummary>{Make("orders", "Orders", 0, 1), Make("queue", "Queue", 1, 0),
+                                      Make("stock", "Items in <stock>", 1, 2)};
+  }
+  Result<std::optional<MetricSummary>> Find(const std::string&) override { return std::nullopt; }
+  Result<std::vector<SeriesPoints>> Points(const std::string& name, int64_t resolution_s,
+                                           int64_t) override {
+    std::vector<SeriesPoints> series = {{.tags = "region:eu", .points = {}},
+                                        {.tags = "region:<b>us</b>", .points = {}}};
+    for (int64_t i = 0; i < 3600 / resolution_s + 1; ++i) {
+      const double value = 20 + 10 * std::sin(static_cast<double>(i) / 5);
+      MetricPoint point{
+          .start_s = kStartWallNs / 1'000'000'000 / resolution_s * resolution_s + i * resolution_s,
+          .count = 4,
+          .sum = value,
+          .min = 1,
+          .max = value,
+          .last = value};
+      series[0].points.push_back(point);
+      point.sum = point.last = value / 3;
+      series[1].points.push_back(point);
+    }
+    if (name != "orders") {
+      series.resize(1);
+    }
+    return series;
+  }
+  Result<std::map<std::string, MetricWindow>> Windows(int64_t, bool) override {
+    return Fail("not asked for");
+  }
+  Result<std::map<std::string, int64_t>> Counts() override { return Fail("not asked for"); }
+
+ private:
+  static MetricSummary Make(const char* name, const char* title, uint8_t kind, uint8_t chart) {
+    MetricSummary summary;
+    summary.metric.name = name;
+    summary.metric.title = title;
+    summary.metric.kind = kind;
+    summary.metric.chart = chart;
+    summary.metric.group = "business";
+    summary.series = 1;
+    summary.count = 240;
+    summary.sum = 4800;
+    summary.last = 23;
+    summary.last_wall_ns = kStartWallNs + 3'600'000'000'000;
+    return summary;
+  }
+};
+
+html::MonitoringSource Monitoring() {
+  return {.monitors = []() -> Result<std::unique_ptr<MonitorReader>> {
+            return std::make_unique<FakeMonitors>();
+          },
+          .metrics = []() -> Result<std::unique_ptr<MetricReader>> {
+            return std::make_unique<FakeMetrics>();
+          }};
+}
+
 int Run(const std::string& directory) {
   FakeReader reader;
   reader.calls = {{.peer = "10.0.0.7:80", .calls = 1, .waited_ns = 166'000'000},
@@ -275,6 +382,10 @@ int Run(const std::string& directory) {
   options.directory = directory;
   options.database = "/var/lib/pinfo/pinfo.db";
   options.profiles = 20;
+  options.monitoring = Monitoring();
+  options.lives = [](const ProcessRow& process) -> std::optional<bool> {
+    return process.pid.value != 4246;
+  };
   options.written_wall_ns = kStartWallNs + 4'000'000'000'000;
   const Result<std::string> index = html::WriteReport(reader, options);
   if (!index) {
@@ -299,14 +410,16 @@ int Serve() {
   html::ServeOptions options;
   options.report.database = "/var/lib/pinfo/pinfo.db";
   options.report.requests = 1000;
+  options.report.monitoring = Monitoring();
   const Result<std::unique_ptr<html::ReportServer>> server =
       html::ReportServer::Bind(options, open);
   if (!server) {
     std::fprintf(stderr, "make_report: %s\n", server.error().message.c_str());
     return 1;
   }
-  (*server)->Add("metrics", "text/plain; version=0.0.4",
-                 [](Reader&) { return Result<std::string>("pinfo_up 1\n"); });
+  (*server)->Add("metrics", [](const std::string&) {
+    return Result<html::ReportServer::Answer>({"text/plain; version=0.0.4", "pinfo_up 1\n"});
+  });
   std::puts((*server)->Url().c_str());
   std::fflush(stdout);
   std::thread thread([&server] { static_cast<void>((*server)->Run()); });

@@ -163,9 +163,38 @@ async function checkProcesses(page, root) {
   await page.goto(`${root}/processes.html`);
   assert.equal(await page.locator('tbody tr:not(.spacer)').count(), 5);
   assert.equal(await page.getByText('SIGKILL', {exact: true}).count(), 1);
+  assert.match(await page.textContent('.lead'), /5 processes seen, 3 alive when this was written/);
+  assert.equal(await page.getByText('gone, end not seen', {exact: true}).count(), 1);
   assert.equal(await page.locator('td b').count(), 0);
   await checkAccessibility(page, 'processes');
   await shot(page, 'processes');
+}
+
+async function checkMonitors(page, root) {
+  await page.goto(`${root}/index.html`);
+  await ready(page);
+  await page.getByRole('navigation').getByRole('link', {name: 'Monitors'}).click();
+  await ready(page);
+  assert.match(await page.textContent('.lead'), /2 monitors: 1 problem, 1 fine/);
+  assert.deepEqual(await page.$$eval('.monitor h3', (all) => all.map((one) => one.textContent)), [
+    'Search is quick',
+    'Errors of <b>checkout</b>',
+  ]);
+  assert.match(await page.locator('.monitor').first().textContent(), /p90 is 180 ms.*Since .*\(16 minutes\)/s);
+  assert.equal(await page.locator('.monitor').nth(1).locator('.history span').count(), 3);
+  assert.equal(await page.locator('tbody tr:not(.spacer)').count(), 5);
+  assert.equal(await page.locator('main b, main script').count(), 0);
+  await checkAccessibility(page, 'monitors');
+  await shot(page, 'monitors');
+  await page.getByRole('navigation').getByRole('link', {name: 'Metrics'}).click();
+  await ready(page);
+  assert.match(await page.textContent('.lead'), /3 own metrics/);
+  assert.equal(await page.locator('.plot svg').count(), 2);
+  assert.equal(await page.locator('.plot').first().locator('.bars').count(), 2, 'a bar chart of two series');
+  assert.equal(await page.locator('.plot').nth(1).locator('.line').count(), 1);
+  assert.match(await page.locator('.number-card').textContent(), /Items in <stock>23/);
+  await checkAccessibility(page, 'metrics');
+  await shot(page, 'metrics');
 }
 
 // The cells of one column in the rows on show, as numbers.
@@ -508,6 +537,7 @@ try {
   await checkRoutes(page, root);
   await checkSites(page, root);
   await checkProcesses(page, root);
+  await checkMonitors(page, root);
   await checkRequests(page, root);
   await checkRequestPage(page, root);
   await checkEveryRequestPage(page, root, out);

@@ -6,6 +6,7 @@ import pathlib
 import pty
 import re
 import select
+import shutil
 import signal
 import struct
 import subprocess
@@ -36,9 +37,13 @@ def status_of(url):
         return error.code
 
 
-def overview(base):
-    text = get(base + "data/overview.js")[2]
+def data(base, name):
+    text = get(base + f"data/{name}.js")[2]
     return json.loads(text[text.index("=") + 1:].rstrip().rstrip(";"))
+
+
+def overview(base):
+    return data(base, "overview")
 
 
 def start(context, *words):
@@ -111,9 +116,31 @@ def serve(context):
     listed = get(base + "data/requests.js")[2]
     check("/burn?ms=...&share=...&token=..." in listed, "the list of requests")
     check("hidden-value" not in listed, "values of query strings are masked")
+    # What runs the server, where it listens and whether it lives, as pinfo status says it.
+    told = data(base, "processes")[0]
+    check_equal(told["alive"], "yes", "the server lives")
+    check(f":{port}" in told["listen"], f"where it listens: {told['listen']!r}")
+    check("glibc" in told["runtime"], f"what runs it: {told['runtime']!r}")
+    check_equal(overview(base)["living"]["current"], 1, "processes that live")
+    check_metrics(base)
     process.send_signal(signal.SIGINT)
     check_equal(process.wait(20), 0, "exit status after Ctrl-C")
     observed.finish()
+
+
+def check_metrics(base):
+    """What Prometheus would scrape: promtool accepts it, and it begins to count with the first look."""
+    status, headers, text = get(base + "metrics")
+    check_equal(status, 200, "status of /metrics")
+    check(headers["Content-Type"].startswith("text/plain; version=0.0.4"), "the older format")
+    check("pinfo_process_resident_memory_bytes" in text, f"figures of processes: {text[:300]!r}")
+    promtool = shutil.which("promtool")
+    if promtool is None:
+        print("promtool is not there: the text of /metrics was not checked by it")
+        return
+    linted = subprocess.run([promtool, "check", "metrics"], input=text, text=True,
+                            capture_output=True)
+    check_equal((linted.returncode, linted.stderr), (0, ""), "promtool check metrics")
 
 
 @scenario(modes=("preload",))

@@ -1,6 +1,8 @@
 """nginx: what pinfo lists is what nginx's own access log lists, line by line."""
 import http.client
 import signal
+import socket
+import time
 
 import harness
 import running
@@ -168,6 +170,29 @@ def aborted_by_the_client(context):
     check_equal(len(rows), 5, "requests")
     check(all(row["status"] in (None, 200) for row in rows),
           f"statuses {[row['status'] for row in rows]}: nginx sent 200 or nothing at all")
+
+
+@scenario()
+def slow_reader(context):
+    """A client that takes its time over a large response: the request ends with its last byte."""
+    observed = context.observe(running.Nginx)
+    size = 0
+    with socket.socket() as peer:
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+        peer.connect(("127.0.0.1", observed.server.port))
+        peer.sendall(b"GET /large.bin?slow HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        while data := peer.recv(65536):
+            size += len(data)
+            time.sleep(0.02)
+    running.wait_until(observed.server.access_lines, 5, "nginx's log")
+    observed.finish()
+    row, = context.requests()
+    check_equal((row["status"], row["outcome"], row["bytes_out"]), (200, "complete", size), "request")
+    # By nginx's own account ($request_time, in milliseconds), a moment after the last write.
+    took_ns = float(observed.server.access_log.read_text().split(" ")[3]) * 1e9
+    check(took_ns - 100e6 <= row["latency_ns"] <= took_ns + 2e6,
+          f"latency {row['latency_ns']}, by nginx's log {took_ns}")
+    check(row["first_byte_ns"] < row["latency_ns"] / 2, f"first byte after {row['first_byte_ns']}")
 
 
 @scenario()

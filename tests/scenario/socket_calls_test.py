@@ -159,6 +159,21 @@ def uring(context):
     check(counted >= 2 * len(expected), f"transfers by io_uring: {counted}")
 
 
+@scenario(modes=["preload"])
+def uring_is_noticed(context):
+    """Nothing of libc moves the bytes: no requests, but the operations are counted."""
+    if pathlib.Path("/proc/sys/kernel/io_uring_disabled").read_text().strip() != "0":
+        raise Skip("io_uring is switched off here")
+    observed = context.observe(CallsServer, kinds=["uring"])
+    expected = ask_all(observed.server, "uring")
+    running.wait_until(lambda: context.totals()["lost"].get("io_uring", 0) >= 2 * len(expected), 15,
+                       "the operations are counted")
+    observed.finish()
+    check_equal(context.requests(), [], "requests")
+    # A receive and a send a request, and a receive of each connection's end.
+    check(context.totals()["lost"]["io_uring"] <= 2 * len(expected) + CONNECTIONS, "no more than that")
+
+
 @scenario(modes=["ebpf"])
 def uring_by_syscall_probes(context):
     rows, expected, counted = by_uring(context, "--probes", "syscall")

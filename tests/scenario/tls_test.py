@@ -8,7 +8,7 @@ import harness
 import running
 import tls_servers
 import traffic
-from harness import check, check_equal, check_same_lines, scenario
+from harness import Skip, check, check_equal, check_same_lines, scenario
 
 
 def requests_of_each_kind(n):
@@ -57,6 +57,16 @@ def nginx(context):
 @scenario(modes=["ebpf"])
 def nginx_syscall_probes(context):
     serve(context, tls_servers.Nginx, ["--probes", "syscall"])
+
+
+@scenario()
+def libssl_1_1(context):
+    """What Debian has no more. PINFO_LIBSSL_1_1 names a folder with both files, of OpenSSL 1.1.1."""
+    folder = os.environ.get("PINFO_LIBSSL_1_1")
+    if not folder:
+        raise Skip("PINFO_LIBSSL_1_1 names no folder with libssl.so.1.1 and libcrypto.so.1.1")
+    serve(context, tls_servers.Libssl,
+          libraries=[f"{folder}/{name}.so.1.1" for name in ("libssl", "libcrypto")])
 
 
 @scenario()

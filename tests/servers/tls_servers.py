@@ -78,6 +78,29 @@ class Node(TlsServer):
                 str(self.certificate), str(self.key), str(self.access_log)]
 
 
+class Libssl(TlsServer):
+    """tls_server.c on the libssl and libcrypto of a folder, which are copied."""
+
+    name = "https-libssl"
+
+    def __init__(self, root, libraries=(), **options):
+        super().__init__(root, **options)
+        self.libraries = [pathlib.Path(each) for each in libraries]
+
+    def prepare(self):
+        super().prepare()
+        for library in self.libraries:
+            shutil.copy(library, self.root)
+        self.binary = self.root / "tls_server"
+        subprocess.run(["cc", "-O2", "-o", str(self.binary), str(SERVERS / "tls_server.c"), "-pthread",
+                        *[str(self.root / library.name) for library in self.libraries],
+                        "-Wl,-rpath,$ORIGIN", "-Wl,--allow-shlib-undefined"], check=True)
+
+    def command(self):
+        return [str(self.binary), str(self.port), str(self.certificate), str(self.key),
+                str(self.access_log)]
+
+
 class Gunicorn(running.Gunicorn):
     name = "gunicorn-tls"
 

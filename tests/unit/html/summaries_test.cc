@@ -72,7 +72,9 @@ TEST(ProcessesDataTest, SaysHowAProcessEndedAndWhatIsNotKnown) {
   exited.last.wall_ns = 5;
   exited.max_rss_bytes = 4096;
   reader.processes = {killed, exited, ProcessSummary()};
-  const Result<nlohmann::json> processes = ProcessesData(reader);
+  ReportOptions options;
+  options.lives = [](const ProcessRow&) { return std::optional(true); };
+  const Result<nlohmann::json> processes = ProcessesData(reader, options);
   ASSERT_TRUE(processes);
   EXPECT_EQ((*processes)[0]["exit"], "SIGKILL");
   EXPECT_TRUE((*processes)[0]["max_rss_bytes"].is_null());
@@ -80,6 +82,9 @@ TEST(ProcessesDataTest, SaysHowAProcessEndedAndWhatIsNotKnown) {
   EXPECT_EQ((*processes)[1]["max_rss_bytes"], 4096);
   EXPECT_TRUE((*processes)[2]["exit"].is_null());
   EXPECT_TRUE((*processes)[2]["end_us"].is_null());
+  EXPECT_EQ((*processes)[0]["alive"], "no");
+  EXPECT_EQ((*processes)[2]["alive"], "yes");
+  EXPECT_EQ((*ProcessesData(reader, {}))[2]["alive"], "unknown");
 }
 
 }  // namespace

@@ -12,6 +12,7 @@ constexpr int64_t kSecond = 1'000'000'000;
 TEST(PutOffTest, RecordsWaitWhileTheMachineIsSaturated) {
   const Backlog backlog{.bytes = 1 << 20, .oldest_ns = kSecond, .pressing = false};
   EXPECT_TRUE(MayWait(backlog, 0, kSecond + 1));
+  EXPECT_TRUE(MayWait(backlog, 0.2, kSecond + 1));
   EXPECT_FALSE(MayWait(backlog, 0.5, kSecond + 1));
 }
 

@@ -43,7 +43,7 @@ TEST_F(TroubleTest, ItsEndIsToldOnce) {
 
 TEST(SettleBudgetTest, TakesWhatIsIdleAndAlittleWhenItHasWaited) {
   EXPECT_EQ(SettleBudgetNs(0, 0), 0);
-  EXPECT_EQ(SettleBudgetNs(0.05, 29'000'000'000), 0);
+  EXPECT_EQ(SettleBudgetNs(0.2, 29'000'000'000), 0);
   EXPECT_EQ(SettleBudgetNs(0, 30'000'000'000), 10'000'000);
   EXPECT_EQ(SettleBudgetNs(0.5, 0), 25'000'000);
   EXPECT_EQ(SettleBudgetNs(1, 30'000'000'000), 50'000'000);
