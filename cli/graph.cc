@@ -147,7 +147,7 @@ Result<std::string> DrawComparison(const CallGraph& graph, const GraphOptions& o
   if (!other) {
     return Fail(other.error().message);
   }
-  const CallGraph second = GraphForDisplay(std::move(other->graph));
+  const CallGraph second = std::move(other->graph);
   return Render(WriteDotComparison(graph, second, options.dot, options.comparison), picture);
 }
 
@@ -163,7 +163,7 @@ void DrawProfile(const GraphOptions& options, const GlobalOptions& global) {
     ReportError(profile.error().message);
     return;
   }
-  const CallGraph graph = GraphForDisplay(std::move(profile->graph));
+  const CallGraph graph = std::move(profile->graph);
   if (graph.functions.empty()) {
     ReportError("no data yet: there is nothing to draw");
     return;

@@ -52,8 +52,8 @@ Result<LoadedProfile> LoadProfile(const GlobalOptions& global, const ProfileInpu
 // Its tree, or the one that its calls suggest.
 CallTree TreeOf(const LoadedProfile& profile);
 
-// For tables and pictures: frames that stand for time no stack was taken of are no samples, while a
-// pstats file needs one call for each.
+// For tables: frames that stand for time no stack was taken of are no samples, while a pstats file
+// needs one call for each, which gprof2dot draws.
 CallGraph GraphForDisplay(CallGraph graph);
 CallGraph LoadedGraph(const Profile& profile);  // of a profile of the store
 

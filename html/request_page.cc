@@ -90,13 +90,23 @@ nlohmann::json TimelineJson(const Timeline& timeline) {
     calls.push_back({{"begin_ns", call.begin_ns},
                      {"end_ns", call.end_ns},
                      {"tid", call.tid},
-                     {"name", Shorten(call.name, kListedTextBytes)},
-                     {"peer", call.peer}});
+                     {"peer", call.peer},
+                     {"calls", call.calls},
+                     {"waited_ns", call.waited_ns}});
   }
   return {{"names", std::move(names)},
           {"spans", std::move(spans)},
           {"spans_left", left},
           {"calls", std::move(calls)}};
+}
+
+// The address of a page may have a query, too.
+nlohmann::json HeadersJson(const std::vector<HeaderRow>& headers, bool show_values) {
+  nlohmann::json rows = nlohmann::json::array();
+  for (const HeaderRow& header : headers) {
+    rows.push_back({header.name, show_values ? header.value : MaskQueryValues(header.value)});
+  }
+  return rows;
 }
 
 nlohmann::json CalledJson(const std::vector<CallRow>& calls) {
@@ -109,11 +119,6 @@ nlohmann::json CalledJson(const std::vector<CallRow>& calls) {
 
 void MaskTimeline(const RequestRow& row, bool show_values, Timeline& timeline) {
   timeline.name = row.method + " " + ShownTarget(row, show_values);
-  if (!show_values) {
-    for (TimelineCall& call : timeline.calls) {
-      call.name = MaskQueryValues(call.name);
-    }
-  }
 }
 
 // Bytes in base64; what is text as it is, which packs better.
@@ -169,6 +174,7 @@ Result<std::string> RequestPageScript(const RequestRow& row, const RequestDetail
   json.Add("verdict", DescribeTime(row, profile.tree));
   json.Add("timeline", TimelineJson(timeline));
   json.Add("called", CalledJson(detail.calls));
+  json.Add("headers", HeadersJson(detail.headers, show_values));
   json.AddText("profile", ProfileJson(profile, graph));
   json.AddText("files", FilesJson(row, timeline, profile, graph));
   return PackedScript("request", std::move(json).Take());

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <map>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -16,7 +17,9 @@ namespace {
 // Slices of one track must nest, so what may overlap has tracks of its own. They are named by
 // metadata; thread ids beyond any real one keep them apart.
 enum class Track : uint8_t { kRequest, kWaits, kStacks, kCalls };
-constexpr int kTrackCount = 4;
+// Calls that overlap have a track each.
+constexpr int kTrackCount = 128;
+constexpr int kCallTracks = kTrackCount - static_cast<int>(Track::kCalls);
 
 // Written as text: a trace has an event for each frame of each sample.
 class TraceWriter {
@@ -40,10 +43,7 @@ class TraceWriter {
       }
     }
     WriteStacks();
-    for (const TimelineCall& call : timeline_.calls) {
-      Slice(Track::kCalls, call.tid, JsonString(call.name), "call", call.begin_ns, call.end_ns,
-            fmt::format(R"("peer":{},)", JsonString(call.peer)));
-    }
+    WriteCalls();
     return std::move(text_) + "]}\n";
   }
 
@@ -124,6 +124,32 @@ class TraceWriter {
           sample.root_first.empty() ? JsonString(kBlockedFrame)
                                     : names_[sample.root_first.back().function],
           "wait", sample.begin_ns, sample.end_ns, arguments);
+  }
+
+  // Each on the first of its thread's tracks where no other is under way.
+  void WriteCalls() {
+    std::map<std::pair<uint32_t, int>, int64_t> ends;
+    for (const TimelineCall& call : timeline_.calls) {
+      int track = 0;
+      while (track < kCallTracks - 1 && ends[{call.tid, track}] > call.begin_ns) {
+        ++track;
+      }
+      int64_t& end = ends[{call.tid, track}];
+      if (end > call.begin_ns) {
+        continue;  // more at once than there are tracks
+      }
+      end = call.end_ns;
+      Slice(static_cast<Track>(static_cast<int>(Track::kCalls) + track), call.tid,
+            JsonString(call.peer), "call", call.begin_ns, call.end_ns,
+            fmt::format(R"("peer":{},"calls":{},"waited_ns":{},)", JsonString(call.peer),
+                        call.calls, call.waited_ns));
+    }
+    for (const auto& [track, end] : ends) {
+      if (track.second > 0) {
+        NameTrack(static_cast<Track>(static_cast<int>(Track::kCalls) + track.second), track.first,
+                  "outgoing calls at the same time");
+      }
+    }
   }
 
   struct OpenSlice {

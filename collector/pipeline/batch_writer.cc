@@ -126,6 +126,11 @@ Result<int64_t> BatchWriter::WriteBatch(const SessionRow& session) {
           return tl::unexpected(status.error());
         }
       }
+      if (entry.row.profiled && entry.extras != nullptr) {
+        if (Status status = store_.AddExtras(entry.row.id, *entry.extras); !status) {
+          return tl::unexpected(status.error());
+        }
+      }
     }
     for (const Sample& sample : entry.samples) {
       if (Status status = WriteSample(sample, &entry.row, entry.keep_row); !status) {

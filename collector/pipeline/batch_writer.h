@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,7 @@ struct RequestEntry {
   TrackedProcess* process = nullptr;
   std::vector<Sample> samples;
   std::vector<CallRow> calls;
+  std::unique_ptr<RequestExtras> extras;  // where a profile is wanted
   bool keep_row = true;
   // While it is gathered: what the decision about it needs.
   bool profile_wanted = false;

@@ -76,7 +76,7 @@ bool CallBook::Covers(const ServedRequest& request, const Call& call) {
          });
 }
 
-std::vector<CallRow> CallBook::Take(const ServedRequest& request) {
+std::vector<CallRow> CallBook::Take(const ServedRequest& request, std::vector<CallSpanRow>* spans) {
   std::vector<CallRow> rows;
   const auto it = waiting_.find(request.connection);
   if (it == waiting_.end()) {
@@ -87,6 +87,14 @@ std::vector<CallRow> CallBook::Take(const ServedRequest& request) {
     const bool of_its_turns = call.turn >= request.first_turn && call.turn <= request.last_turn;
     if (of_its_turns && Covers(request, call)) {
       attributed_ += call.row.calls;
+      if (spans != nullptr && spans->size() < kSpansMax) {
+        spans->push_back({.peer = call.row.peer,
+                          .tid = call.tid,
+                          .begin_ns = call.first_ns - request.start_ns,
+                          .end_ns = call.last_ns - request.start_ns,
+                          .calls = call.row.calls,
+                          .waited_ns = call.row.waited_ns});
+      }
       AddRow(rows, std::move(call.row));
     } else if (call.turn > request.last_turn ||
                (call.turn == request.last_turn && call.last_ns > request.end_ns)) {

@@ -21,6 +21,7 @@ class CallBook {
  public:
   // Peers listed for one request; the calls to others are summed up under "{other}".
   static constexpr size_t kPeersMax = 100;
+  static constexpr size_t kSpansMax = 100;
   // At most this many records wait; beyond it the older ones are given up as unattributed.
   explicit CallBook(size_t capacity = 200'000) : capacity_(capacity) {}
 
@@ -28,7 +29,9 @@ class CallBook {
   void Add(const RecordView& record);
 
   // The calls of a request, a row a peer, in the order in which the peers were first called.
-  std::vector<CallRow> Take(const ServedRequest& request);
+  // spans: where not nullptr, when they were; the first kSpansMax.
+  std::vector<CallRow> Take(const ServedRequest& request,
+                            std::vector<CallSpanRow>* spans = nullptr);
 
   // Gives up what was made before before_ns.
   void Expire(int64_t before_ns);

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <filesystem>
 #include <limits>
+#include <memory>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -34,6 +35,7 @@
 #include "collector/pipeline/trouble.h"
 #include "collector/process/proc_reader.h"
 #include "collector/python/interpreter.h"
+#include "collector/request/kept_headers.h"
 #include "collector/request/route.h"
 
 namespace pinfo {
@@ -268,7 +270,12 @@ void Pipeline::OnServed(ServedRequest request) {
   std::vector<Sample> unattributed;
   entry.samples = samples_.Take(request, unattributed);
   AddUnattributed(std::move(unattributed));
-  entry.calls = calls_.Take(request);
+  entry.profile_wanted = !options_.wants_profile || options_.wants_profile(request);
+  if (entry.profile_wanted) {
+    entry.extras = std::make_unique<RequestExtras>();
+    entry.extras->headers = KeptHeaders(request.head);
+  }
+  entry.calls = calls_.Take(request, entry.extras ? &entry.extras->calls : nullptr);
   for (const CallRow& call : entry.calls) {
     row.calls += call.calls;
     row.calls_ns += call.waited_ns;
@@ -278,7 +285,6 @@ void Pipeline::OnServed(ServedRequest request) {
   entry.connection = request.connection;
   entry.turn = request.last_turn;
   entry.end_ns = request.end_ns;
-  entry.profile_wanted = !options_.wants_profile || options_.wants_profile(request);
   FillRow(request, processes_.WallNs(request.start_ns), routes_, row);
   row.samples = static_cast<int64_t>(entry.samples.size());
   ++summary_.session.requests_seen;

@@ -22,13 +22,15 @@ struct TimelineSample {
   std::vector<CallTree::Frame> root_first;  // of Timeline::functions; empty: no stack
 };
 
-// A request of this server to another one while it served this request.
+// Calls to another server while this one served the request: one, or some that followed each other
+// on one connection.
 struct TimelineCall {
-  int64_t begin_ns = 0;
-  int64_t end_ns = 0;
+  int64_t begin_ns = 0;  // the first one's request was sent
+  int64_t end_ns = 0;    // the last one's answer began to arrive
   uint32_t tid = 0;
-  std::string name;  // "GET /price"
   std::string peer;  // "10.0.0.7:5432"
+  int64_t calls = 1;
+  int64_t waited_ns = 0;  // for their answers
 };
 
 struct Timeline {

@@ -166,6 +166,7 @@ struct RequestDetail {
   Profile profile;
   Timeline timeline;
   std::vector<CallRow> calls;  // the longest waited for first
+  std::vector<HeaderRow> headers;  // those kept, in their order
 };
 
 class Reader {

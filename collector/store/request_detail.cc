@@ -56,6 +56,13 @@ Status DetailLoader::Prepare(Database& database) {
         "SELECT peer.text, c.calls, c.waited_ns FROM request_call c"
         " JOIN word peer ON peer.id = c.peer_id WHERE c.request_id = ?1"
         " ORDER BY c.waited_ns DESC, peer.text"},
+       {&call_spans_,
+        "SELECT peer.text, c.tid, c.begin_ns, c.end_ns, c.calls, c.waited_ns"
+        " FROM request_call_span c JOIN word peer ON peer.id = c.peer_id WHERE c.request_id = ?1"
+        " ORDER BY c.begin_ns, c.position"},
+       {&headers_,
+        "SELECT name.text, h.value FROM request_header h JOIN word name ON name.id = h.name_id"
+        " WHERE h.request_id = ?1 ORDER BY h.position"},
        {&name_, "SELECT comm FROM process WHERE id = ?1"}});
   return status ? trie_.Prepare(database) : status;
 }
@@ -76,6 +83,13 @@ Result<RequestDetail> DetailLoader::Load(const RequestRow& row) {
     return tl::unexpected(calls.error());
   }
   detail.calls = std::move(*calls);
+  Status status = LoadCallSpans(row.id, detail.timeline.calls);
+  if (status) {
+    status = LoadHeaders(row.id, detail.headers);
+  }
+  if (!status) {
+    return tl::unexpected(status.error());
+  }
   return detail;
 }
 
@@ -143,6 +157,34 @@ Result<std::vector<CallRow>> DetailLoader::LoadCalls(RequestId id) {
     }
     rows.push_back(
         {.peer = std::string(calls_.Text(0)), .calls = calls_.Int(1), .waited_ns = calls_.Int(2)});
+  }
+}
+
+Status DetailLoader::LoadCallSpans(RequestId id, std::vector<TimelineCall>& calls) {
+  call_spans_.Bind(id.value);
+  while (true) {
+    const Result<bool> row = call_spans_.Step();
+    if (!row || !*row) {
+      return row ? Status() : tl::unexpected(row.error());
+    }
+    calls.push_back({.begin_ns = call_spans_.Int(2),
+                     .end_ns = call_spans_.Int(3),
+                     .tid = static_cast<uint32_t>(call_spans_.Int(1)),
+                     .peer = std::string(call_spans_.Text(0)),
+                     .calls = call_spans_.Int(4),
+                     .waited_ns = call_spans_.Int(5)});
+  }
+}
+
+Status DetailLoader::LoadHeaders(RequestId id, std::vector<HeaderRow>& headers) {
+  headers_.Bind(id.value);
+  while (true) {
+    const Result<bool> row = headers_.Step();
+    if (!row || !*row) {
+      return row ? Status() : tl::unexpected(row.error());
+    }
+    headers.push_back(
+        {.name = std::string(headers_.Text(0)), .value = std::string(headers_.Text(1))});
   }
 }
 

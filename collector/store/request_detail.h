@@ -21,10 +21,14 @@ class DetailLoader {
  private:
   Status LoadSamples(const RequestRow& row, RequestDetail& detail);
   Result<std::vector<CallRow>> LoadCalls(RequestId id);
+  Status LoadCallSpans(RequestId id, std::vector<TimelineCall>& calls);
+  Status LoadHeaders(RequestId id, std::vector<HeaderRow>& headers);
   Result<std::string> NameOf(ProcessId process);
 
   Statement samples_;
   Statement calls_;
+  Statement call_spans_;
+  Statement headers_;
   Statement name_;
   StackTrie trie_;
   std::unordered_map<int64_t, std::string> names_;  // of processes

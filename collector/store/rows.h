@@ -160,6 +160,30 @@ struct CallRow {
   int64_t waited_ns = 0;
 };
 
+// Calls of one request to one peer, one after the other on one connection: the first one's request
+// was handed to the kernel at begin_ns, the last one's answer to the server at end_ns, both from
+// the request's start.
+struct CallSpanRow {
+  std::string peer;
+  Tid tid;
+  int64_t begin_ns = 0;
+  int64_t end_ns = 0;
+  int64_t calls = 0;
+  int64_t waited_ns = 0;
+};
+
+// A field of a request's head; "..." where its value is a secret, which is not kept.
+struct HeaderRow {
+  std::string name;
+  std::string value;
+};
+
+// What is kept of a profiled request beside its row.
+struct RequestExtras {
+  std::vector<HeaderRow> headers;  // in their order
+  std::vector<CallSpanRow> calls;  // the first ones, by begin_ns
+};
+
 // One frame of a stack as stored. Inlined functions are frames of their own.
 struct FrameRow {
   std::string function;       // demangled

@@ -70,6 +70,11 @@ constexpr const char* kAddSystem =
     " ?19)";
 constexpr const char* kAddCall =
     "INSERT INTO request_call(request_id, peer_id, calls, waited_ns) VALUES (?1, ?2, ?3, ?4)";
+constexpr const char* kAddCallSpan =
+    "INSERT INTO request_call_span(request_id, position, peer_id, tid, begin_ns, end_ns, calls,"
+    " waited_ns) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+constexpr const char* kAddHeader =
+    "INSERT INTO request_header(request_id, position, name_id, value) VALUES (?1, ?2, ?3, ?4)";
 constexpr const char* kAddSample =
     "INSERT INTO sample(wall_ns, process_id, tid, stack_id, request_id, route_id, kind, weight,"
     " duration_ns, stack_end) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
@@ -123,6 +128,7 @@ class SqliteStore : public Store {
   Result<RequestIdRange> ReserveRequestIds(int64_t count) override;
   Status AddRequest(const RequestRow& row) override;
   Status AddCalls(RequestId request, std::span<const CallRow> rows) override;
+  Status AddExtras(RequestId request, const RequestExtras& extras) override;
   Result<StackId> InternStack(std::span<const FrameRow> root_first) override;
   Status AddSample(const SampleRow& row) override;
   Status AddMinute(const MinuteRow& row) override;
@@ -177,6 +183,8 @@ class SqliteStore : public Store {
   Statement add_process_site_;
   Statement put_host_;
   Statement add_call_;
+  Statement add_call_span_;
+  Statement add_header_;
   Statement add_sample_;
   Statement add_minute_;
   Statement add_bucket_;
@@ -207,6 +215,8 @@ Status SqliteStore::Prepare() {
                             {&add_process_site_, kAddProcessSite},
                             {&put_host_, kPutHost},
                             {&add_call_, kAddCall},
+                            {&add_call_span_, kAddCallSpan},
+                            {&add_header_, kAddHeader},
                             {&add_sample_, kAddSample},
                             {&add_minute_, kAddMinute},
                             {&add_bucket_, kAddBucket},
@@ -404,6 +414,36 @@ Status SqliteStore::AddCalls(RequestId request, std::span<const CallRow> rows) {
         return tl::unexpected(peer.error());
       }
       if (Status status = add_call_.Run(request.value, *peer, row.calls, row.waited_ns); !status) {
+        return status;
+      }
+    }
+    return {};
+  });
+}
+
+Status SqliteStore::AddExtras(RequestId request, const RequestExtras& extras) {
+  return InBatch([&]() -> Status {
+    int64_t position = 0;
+    for (const HeaderRow& header : extras.headers) {
+      const Result<int64_t> name = words_.Intern(header.name);
+      if (!name) {
+        return tl::unexpected(name.error());
+      }
+      Status status =
+          add_header_.Run(request.value, position++, *name, std::string_view(header.value));
+      if (!status) {
+        return status;
+      }
+    }
+    position = 0;
+    for (const CallSpanRow& call : extras.calls) {
+      const Result<int64_t> peer = words_.Intern(call.peer);
+      if (!peer) {
+        return tl::unexpected(peer.error());
+      }
+      Status status = add_call_span_.Run(request.value, position++, *peer, int64_t{call.tid.value},
+                                         call.begin_ns, call.end_ns, call.calls, call.waited_ns);
+      if (!status) {
         return status;
       }
     }

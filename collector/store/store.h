@@ -49,6 +49,8 @@ class Store {
   virtual Status AddRequest(const RequestRow& row) = 0;  // row.id from a reserved range
   // What a request called, a row a peer. After the request's own row.
   virtual Status AddCalls(RequestId request, std::span<const CallRow> rows) = 0;
+  // After the request's own row, once.
+  virtual Status AddExtras(RequestId request, const RequestExtras& extras) = 0;
   // The stack's id in the trie, outermost frame first. Equal stacks have equal ids.
   virtual Result<StackId> InternStack(std::span<const FrameRow> root_first) = 0;
   virtual Status AddSample(const SampleRow& row) = 0;

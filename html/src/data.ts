@@ -248,7 +248,7 @@ export interface Request {
   samples: number;
   weight: number;
   page: boolean;
-  target_place: number; // among all targets of the list, in their order
+  target_place?: number; // among all targets of the list, in their order; of a list that tells it
 }
 
 export interface ProfileFunction {
@@ -283,12 +283,14 @@ export interface Profile {
   dot: string;
 }
 
+// One call, or some that followed each other on one connection.
 export interface OutgoingCall {
   begin_ns: number;
   end_ns: number;
   tid: number;
-  name: string;
   peer: string;
+  calls: number;
+  waited_ns: number;
 }
 
 // What a request waited for, by the server called.
@@ -317,6 +319,7 @@ export interface RequestPage {
   verdict: string;
   timeline: Timeline;
   called: CalledServer[];
+  headers: [name: string, value: string][]; // those kept
   profile: Profile;
   files: {name: string; what: string; base64?: string; text?: string}[];
 }

@@ -2,7 +2,7 @@
 import {data, Metric, MetricSeries} from './data';
 import {Child, el, figures, section} from './dom';
 import {count, plural, time} from './format';
-import {Plot, PlotData, zoomButtons} from './plot';
+import {Plot, PlotData, PlotSeries, zoomButtons} from './plot';
 import {Range, TimeAxis} from './time_axis';
 import {View} from './view';
 
@@ -83,19 +83,29 @@ function what(metric: Metric): string {
 
 function plotOf(metric: Metric): PlotData {
   const starts = [...new Set(metric.series.flatMap(({points}) => points.map(([start]) => start)))].sort((a, b) => a - b);
+  const series = metric.series.map(({tags, points}, index): PlotSeries => {
+    const at = new Map(points.map((point) => [point[0], binValue(metric.kind, point)]));
+    return {
+      name: tags === '' ? metric.title : tags,
+      kind: metric.chart === 'bars' ? 'bar' : 'line',
+      colour: COLOURS[index % COLOURS.length] ?? 'c-p90',
+      values: starts.map((start) => at.get(start) ?? null),
+    };
+  });
   return {
     times: starts.map((start) => start * 1e6),
     bin_us: metric.resolution_s * 1e6,
-    series: metric.series.map(({tags, points}, index) => {
-      const at = new Map(points.map((point) => [point[0], binValue(metric.kind, point)]));
-      return {
-        name: tags === '' ? metric.title : tags,
-        kind: metric.chart === 'bars' ? ('bar' as const) : ('line' as const),
-        colour: COLOURS[index % COLOURS.length] ?? 'c-p90',
-        values: starts.map((start) => at.get(start) ?? null),
-      };
-    }),
+    series: metric.chart === 'bars' ? stacked(series) : series,
   };
+}
+
+// Bars stand on each other: each is drawn from the bottom to its top, before those below it.
+function stacked(series: PlotSeries[]): PlotSeries[] {
+  return series.map((each, index) => ({
+    ...each,
+    told: each.values,
+    values: each.values.map((_, bin) => series.slice(index).reduce((sum, {values}) => sum + (values[bin] ?? 0), 0)),
+  }));
 }
 
 function metricChart(metric: Metric, axis: TimeAxis, plots: {plot: Plot; name: string}[]): HTMLElement {
@@ -103,7 +113,7 @@ function metricChart(metric: Metric, axis: TimeAxis, plots: {plot: Plot; name: s
   if (metric.chart === 'number' || metric.series.every(({points}) => points.length === 0)) {
     const shown = metric.kind === 'counter' ? metric.sum : metric.last;
     const note = metric.last_us === null ? 'never had a value' : `last at ${time(metric.last_us)}`;
-    return el('div', {class: 'plot number-card'}, figures([[metric.title, shown === null ? '–' : format(shown), `${metric.kind === 'counter' ? 'in all, ' : ''}${note}`]]));
+    return el('div', {class: 'number-card'}, figures([[metric.title, shown === null ? '–' : format(shown), `${metric.kind === 'counter' ? 'in all, ' : ''}${note}`]]));
   }
   const left: Child = metric.series_left > 0 ? el('p', {class: 'note'}, `${plural(metric.series_left, 'smaller series', 'smaller series')} not drawn.`) : null;
   const plot = new Plot(plotOf(metric), {title: metric.title, format, axis, note: what(metric)});

@@ -53,7 +53,7 @@ function badge(level: number): HTMLElement {
 }
 
 function legend(): HTMLElement {
-  return el('p', {class: 'levels'}, ...WORST_FIRST.map(badge));
+  return el('p', {class: 'levels'}, el('span', {class: 'note'}, 'Levels, worst first:'), ...WORST_FIRST.map(badge));
 }
 
 function groupSection(name: string, monitors: Monitor[]): HTMLElement {

@@ -75,11 +75,6 @@ function totalFigures(overview: Overview): HTMLElement {
         some ? `known for ${percent(latency.timed, latency.count)} of requests` : '',
       ],
       ['Sent', bytes(latency.bytes_out), `${bytes(latency.bytes_in)} received`],
-      [
-        'Processes',
-        `${count(overview.living.current)} alive`,
-        `${overview.living.average.toFixed(1)} on average, ${count(overview.living.max)} at most`,
-      ],
     ]),
   );
 }
@@ -273,6 +268,7 @@ class OverviewTables {
   private readonly costly = routeTable('Most costly routes', [], {column: 'time', descending: true}, COSTLY_COLUMNS);
   private readonly slow = routeTable('Slowest routes', [], {column: 'p90', descending: true}, SLOW_COLUMNS);
   private readonly newest = processTable([]);
+  private readonly living = el('p', {class: 'note'});
   private readonly sessionTable = sessionTable();
 
   constructor() {
@@ -285,7 +281,7 @@ class OverviewTables {
       ),
       el('p', {}, el('a', {href: 'routes.html'}, 'All routes')),
     );
-    this.processes = section('Processes', this.newest.element, el('p', {}, el('a', {href: 'processes.html'}, 'All processes')));
+    this.processes = section('Processes', this.living, this.newest.element, el('p', {}, el('a', {href: 'processes.html'}, 'All processes')));
     this.sessions = section('Sessions', this.sessionTable.element);
     this.update();
   }
@@ -299,6 +295,12 @@ class OverviewTables {
     const byStart = [...processes].sort((a: Process, b: Process) => b.start_us - a.start_us);
     this.newest.updateRows(byStart.slice(0, NEWEST_PROCESSES));
     this.sessionTable.updateRows(overview?.sessions ?? []);
+    if (overview) {
+      const {created, current, average, max, lifetime_mean_ns} = overview.living;
+      this.living.textContent =
+        `${count(created)} seen, ${count(current)} alive ${data().report.live ? 'now' : 'when this was written'}, ` +
+        `${average.toFixed(1)} on average, ${count(max)} at most at once; they lived ${longTime(lifetime_mean_ns)} on average.`;
+    }
   }
 }
 

@@ -11,6 +11,7 @@ export interface PlotSeries {
   kind: 'bar' | 'line' | 'area';
   colour: string; // a class of styles/chart.css
   values: (number | null)[];
+  told?: (number | null)[]; // what the tip says where that is another: of bars that stand on others
 }
 
 export interface PlotData {
@@ -223,8 +224,8 @@ export class Plot extends TimeChart {
 
   protected summary(): string {
     return this.plotted.series
-      .map(({name, values}) => {
-        const known = values.filter((value): value is number => value !== null);
+      .map(({name, values, told}) => {
+        const known = (told ?? values).filter((value): value is number => value !== null);
         return known.length === 0
           ? `${name}: not known`
           : `${name}: ${this.options.format(Math.min(...known))} to ${this.options.format(Math.max(...known))}`;
@@ -314,8 +315,8 @@ export class Plot extends TimeChart {
     }
     return [
       el('div', {class: 'tip-title'}, time(times[index] ?? 0)),
-      ...series.map(({name, colour, values}) => {
-        const value = values[index] ?? null;
+      ...series.map(({name, colour, values, told}) => {
+        const value = (told ?? values)[index] ?? null;
         return el(
           'div',
           {class: 'tip-row'},

@@ -23,7 +23,7 @@ function state(row: Process): string {
   if (row.end_us !== null) {
     return row.exit ?? 'ended';
   }
-  return row.alive === 'yes' ? 'alive' : row.alive === 'no' ? 'gone, end not seen' : 'not known';
+  return row.alive === 'yes' ? 'alive' : row.alive === 'no' ? 'gone, unseen' : 'not known';
 }
 
 function threads(row: Process): string {

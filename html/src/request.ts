@@ -33,6 +33,7 @@ export async function showRequest(main: HTMLElement): Promise<null> {
   document.title = `${request.method} ${request.target} · pinfo`;
   heading?.replaceChildren(el('span', {class: 'method'}, request.method), ` ${request.target}`);
   const calls = callsSection(page);
+  const headers = headersSection(page);
   main.append(
     el('p', {class: 'lead verdict'}, page.verdict),
     el('div', {class: 'split-block'}, splitBar(request), splitLegend(request)),
@@ -40,6 +41,7 @@ export async function showRequest(main: HTMLElement): Promise<null> {
     timelineSection(page),
     ...(calls ? [calls] : []),
     ...profileSections(page.profile, `request-${id}`),
+    ...(headers ? [headers] : []),
     files(page),
   );
   return null;
@@ -62,6 +64,16 @@ function summary(page: RequestPage): HTMLElement {
     ['Route', request.route === '' ? UNKNOWN : request.route],
     ['Request id', String(request.id)],
   ]);
+}
+
+function headersSection({headers}: RequestPage): HTMLElement | null {
+  return headers.length === 0
+    ? null
+    : section(
+        'Header fields',
+        el('p', {class: 'note'}, 'Those that pinfo keeps, in their order. Values that hold secrets are never stored.'),
+        el('dl', {class: 'headers'}, ...headers.map(([name, value]) => el('div', {}, el('dt', {}, name), el('dd', {}, value)))),
+      );
 }
 
 function files(page: RequestPage): HTMLElement {

@@ -129,7 +129,7 @@ export function requestColumns({severalSites, severalDays}: Shape): Column<Reque
       cell: splitBar,
     },
     {id: 'method', title: 'Method', width: 9, optional: 2, value: (r) => r.method, cell: (r) => r.method},
-    {id: 'target', title: 'Target', width: 18, grow: true, value: (r) => r.target_place, cell: target},
+    {id: 'target', title: 'Target', width: 18, grow: true, value: (r) => r.target_place ?? r.target, cell: target},
     {id: 'status', title: 'Status', width: 9, value: (r) => r.status, cell: status},
     {
       id: 'process',

@@ -1,7 +1,7 @@
 // When, within one request, its time went where: a lane for each thread with its samples and waits, a
 // lane for calls to other servers.
 import {scaleLinear} from 'd3-scale';
-import {CalledServer, RequestPage, Timeline} from './data';
+import {CalledServer, OutgoingCall, RequestPage, Timeline} from './data';
 import {Child, el, section, svg} from './dom';
 import {count, duration, plural} from './format';
 import {Column, TableView} from './table_view';
@@ -12,6 +12,7 @@ const LANE = 26;
 const GAP = 8;
 const TOP = 18;
 const AXIS = 24;
+const CALL_LANES = 8;
 // As TimeKind of collector/profile/call_tree.h.
 const KINDS = ['t-cpu', 't-blocked', 't-runqueue', 't-waiting', 't-unknown'];
 const KIND_NAMES = ['on CPU', 'blocked', 'waiting for a CPU', 'waiting', 'unattributed'];
@@ -47,7 +48,8 @@ function picture(page: RequestPage, width: number): SVGSVGElement {
   const end = Math.max(request.latency_ns, ...timeline.calls.map((call) => call.end_ns), 1);
   const x = scaleLinear([begin, end], [LEFT, width - RIGHT]);
   const tids = [...new Set([page.tid, ...timeline.spans.map(([, , , tid]) => tid)])];
-  const lanes = tids.length + (timeline.calls.length > 0 ? 1 : 0);
+  const callLanes = lanesOf(timeline.calls);
+  const lanes = tids.length + Math.max(0, ...callLanes.map((lane) => lane + 1));
   const bottom = TOP + (lanes + 1) * (LANE + GAP);
   const ticks = x.ticks(Math.max(2, Math.floor((width - LEFT) / 110)));
   const rect = (kind: string, from: number, to: number, lane: number, title: string, least = 1) => {
@@ -85,11 +87,10 @@ function picture(page: RequestPage, width: number): SVGSVGElement {
     ...spans(page.timeline, tids, x, rect),
   ];
   if (timeline.calls.length > 0) {
-    const lane = tids.length + 1;
-    marks.push(laneLabel('calls', lane));
-    for (const call of timeline.calls) {
-      marks.push(rect('t-call', call.begin_ns, call.end_ns, lane, `${call.name} to ${call.peer}: ${duration(call.end_ns - call.begin_ns)}`, 2));
-    }
+    marks.push(laneLabel('calls', tids.length + 1));
+    timeline.calls.forEach((call, index) => {
+      marks.push(rect('t-call', call.begin_ns, call.end_ns, tids.length + 1 + (callLanes[index] ?? 0), callText(call), 2));
+    });
   }
   return svg(
     'svg',
@@ -129,6 +130,21 @@ function spans(
   });
 }
 
+function callText({peer, calls, begin_ns, end_ns, waited_ns}: OutgoingCall): string {
+  return `${plural(calls, 'call')} to ${peer}: ${duration(end_ns - begin_ns)}${calls > 1 ? `, ${duration(waited_ns)} of it waiting` : ''}`;
+}
+
+// Calls at the same time stand below each other; more than these share the last lane.
+function lanesOf(calls: OutgoingCall[]): number[] {
+  const ends: number[] = [];
+  return calls.map(({begin_ns, end_ns}) => {
+    const free = ends.findIndex((end) => end <= begin_ns);
+    const lane = Math.min(free < 0 ? ends.length : free, CALL_LANES - 1);
+    ends[lane] = Math.max(ends[lane] ?? 0, end_ns);
+    return lane;
+  });
+}
+
 function laneTop(lane: number): number {
   return TOP + lane * (LANE + GAP);
 }
@@ -144,6 +160,7 @@ export function callsSection(page: RequestPage): HTMLElement | null {
   }
   const calls = called.reduce((sum, server) => sum + server.calls, 0);
   const waited = called.reduce((sum, server) => sum + server.waited_ns, 0);
+  const drawn = page.timeline.calls.reduce((sum, span) => sum + span.calls, 0);
   const mean = (server: CalledServer) => server.waited_ns / server.calls;
   const columns: Column<CalledServer>[] = [
     {id: 'peer', title: 'Server', width: 26, grow: true, value: (s) => s.peer, cell: (s) => el('span', {title: s.peer}, s.peer)},
@@ -154,6 +171,7 @@ export function callsSection(page: RequestPage): HTMLElement | null {
   return section(
     'Outgoing calls',
     el('p', {class: 'lead'}, `${plural(calls, 'call')} to other servers, ${duration(waited)} of waiting together.`),
+    drawn < calls ? el('p', {class: 'note'}, `The timeline shows the first ${count(drawn)}.`) : null,
     new TableView('Outgoing calls', columns, called, {column: 'waited', descending: true}).element,
   );
 }

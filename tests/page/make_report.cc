@@ -72,8 +72,8 @@ Timeline MakeTimeline(const RequestRow& row) {
                                 .tid = i == 8 ? row.tid.value + 1 : row.tid.value,
                                 .root_first = {{main, 0}, {waits ? read : parse, 0}}});
   }
-  timeline.calls = {{3 * part, 4 * part, row.tid.value, "GET /price?key=hunter2", "10.0.0.7:80"},
-                    {4 * part, 6 * part, row.tid.value, "POST /stock <b>", "10.0.0.8:443"}};
+  timeline.calls = {{3 * part, 4 * part, row.tid.value, "10.0.0.7:80", 1, part},
+                    {4 * part, 6 * part, row.tid.value, "unix:/run/<b>.sock", 1, 2 * part}};
   return timeline;
 }
 
@@ -192,7 +192,11 @@ void AddSummaries(FakeReader* reader) {
     reader->routes.push_back(
         {"shop.example", shape.route, Summarize(kRequests / 8, 60, shape.median_ms)});
   }
-  reader->sites = {{"shop.example", 8, Summarize(kRequests + 20'000, 710, 12)},
+  std::vector<ProcessSiteRow> served(4);
+  for (size_t i = 0; i < served.size(); ++i) {
+    served[i].process = ProcessId{static_cast<int64_t>(i) + 2};
+  }
+  reader->sites = {{"shop.example", 8, Summarize(kRequests + 20'000, 710, 12), served},
                    {"<b>admin</b>.example", 1, Summarize(40, 0, 90)}};
   reader->pooled_profile = MakeProfile(90'000'000'000);
   reader->pooled_profile.requests = kRequests / 8;
@@ -225,6 +229,7 @@ void AddSummaries(FakeReader* reader) {
 void AddProcesses(FakeReader* reader) {
   for (uint32_t i = 0; i < 5; ++i) {
     ProcessSummary summary;
+    summary.process.id = ProcessId{i + 1};
     summary.process.pid = Pid{4242 + i};
     summary.process.parent = Pid{i == 0 ? 1U : 4242U};
     summary.process.comm = "gunicorn";
@@ -374,6 +379,10 @@ int Run(const std::string& directory) {
   FakeReader reader;
   reader.calls = {{.peer = "10.0.0.7:80", .calls = 1, .waited_ns = 166'000'000},
                   {.peer = "unix:/run/<b>.sock", .calls = 1, .waited_ns = 332'000'000}};
+  reader.headers = {{"Host", "shop.example"},
+                    {"User-Agent", "Mozilla/5.0 <b>(X11)</b>"},
+                    {"Referer", "http://shop.example/search?q=hunter2"},
+                    {"Cookie", "..."}};
   AddRequests(&reader, kRequests);
   AddSummaries(&reader);
   AddHistory(&reader);

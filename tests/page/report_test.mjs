@@ -117,6 +117,7 @@ async function checkOverview(page, root) {
   assert.match(await page.textContent('main'), /Machine 01234567: 8 CPUs, load/);
   assert.equal(await page.locator('.plot svg').count(), 9);
   assert.match(await page.textContent('footer'), /Query-string values are masked/);
+  assert.match(await page.textContent('main'), /5 seen, 3 alive when this was written, \d\.\d on average, 5 at most at once/);
   await checkCharts(page);
   await checkAccessibility(page, 'overview');
   await shot(page, 'overview');
@@ -136,6 +137,8 @@ async function checkRoutes(page, root) {
   await ready(page);
   assert.equal(await page.textContent('h1'), '/checkout');
   assert.equal(await page.getByRole('img', {name: /^Requests by latency/}).count(), 1);
+  await page.locator('th[data-column=target] button').click();
+  assert.equal(await page.locator('th[data-column=target]').getAttribute('aria-sort'), 'ascending');
   assert.ok((await page.locator('.flame .box').count()) >= 5);
   await page.locator('#call-graph').scrollIntoViewIfNeeded();
   await page.waitForSelector('.drawing svg .node');
@@ -152,6 +155,7 @@ async function checkSites(page, root) {
   await page.goto(`${root}/sites.html`);
   await ready(page);
   assert.equal(await page.getByText('<b>admin</b>.example', {exact: true}).count(), 1);
+  assert.equal(await page.getByText('2 / ', {exact: false}).count(), 1, 'processes of a site now, on average, at most');
   await checkAccessibility(page, 'sites');
   await shot(page, 'sites');
   await page.getByRole('link', {name: 'shop.example', exact: true}).click();
@@ -164,7 +168,7 @@ async function checkProcesses(page, root) {
   assert.equal(await page.locator('tbody tr:not(.spacer)').count(), 5);
   assert.equal(await page.getByText('SIGKILL', {exact: true}).count(), 1);
   assert.match(await page.textContent('.lead'), /5 processes seen, 3 alive when this was written/);
-  assert.equal(await page.getByText('gone, end not seen', {exact: true}).count(), 1);
+  assert.equal(await page.getByText('gone, unseen', {exact: true}).count(), 1);
   assert.equal(await page.locator('td b').count(), 0);
   await checkAccessibility(page, 'processes');
   await shot(page, 'processes');
@@ -376,6 +380,12 @@ async function checkRequestPage(page, root) {
   assert.ok((await page.locator('.timeline .t-cpu').count()) >= 3);
   assert.equal(await page.locator('.timeline .t-call').count(), 2);
   assert.match(await page.textContent('main'), /2 calls to other servers/);
+  assert.deepEqual(await page.$$eval('.headers dd', (all) => all.map((one) => one.textContent)), [
+    'shop.example',
+    'Mozilla/5.0 <b>(X11)</b>',
+    'http://shop.example/search?q=...',
+    '...',
+  ]);
   assert.equal(await page.getByText('unix:/run/<b>.sock', {exact: true}).count(), 1);
   await checkFlame(page);
   await page.locator('#call-graph').scrollIntoViewIfNeeded();

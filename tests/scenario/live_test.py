@@ -1,5 +1,7 @@
 """What people look at while requests arrive: pinfo serve by HTTP, pinfo top in a pseudo terminal."""
+import base64
 import fcntl
+import gzip
 import json
 import os
 import pathlib
@@ -82,7 +84,8 @@ def wait_for(what, seconds=15 * running.PATIENCE):
 def serve(context):
     observed = context.observe(running.ThreadedServer, "--profile", "all")
     port = observed.server.port
-    traffic.send(port, "GET", "/burn?ms=60&share=60&token=hidden-value")
+    traffic.send(port, "GET", "/burn?ms=60&share=60&token=hidden-value",
+                 headers={"Cookie": "session=hidden-value", "User-Agent": "scenario/1"})
     wait_for(lambda: context.requests())
     process, url = start(context)
     match = re.fullmatch(r"(http://127\.0\.0\.1:\d+)/([0-9a-f]{32})/index\.html", url)
@@ -113,6 +116,13 @@ def serve(context):
     row = wait_for(lambda: context.requests())[0]
     script = get(base + f"requests/{row['id']}.js")[2]
     check(script.startswith("pinfoData.request='H4sI"), f"the request's page: {script[:60]!r}")
+    first = min(context.requests(), key=lambda each: each["id"])
+    packed = get(base + f"requests/{first['id']}.js")[2].split("'")[1]
+    page = json.loads(gzip.decompress(base64.b64decode(packed)))
+    check_equal({name: value for name, value in page["headers"] if name != "Host"},
+                {"Accept-Encoding": "identity", "Cookie": "...", "User-Agent": "scenario/1"},
+                "header fields kept")
+    check("hidden-value" not in json.dumps(page), "values are masked on the request's page")
     listed = get(base + "data/requests.js")[2]
     check("/burn?ms=...&share=...&token=..." in listed, "the list of requests")
     check("hidden-value" not in listed, "values of query strings are masked")

@@ -1,5 +1,6 @@
 """Calls that a server makes to other servers while it serves a request: whom, how often, how long
 it waited, and for which request."""
+import json
 import re
 import shutil
 import time
@@ -51,7 +52,8 @@ def threaded(context, redis_over, *words):
     redis = context.start(UnixRedis)
     upstream = context.start(running.ThreadedServer)
     address = redis.socket_path() if redis_over == "unix" else redis.port
-    observed = context.observe(CallingServer, *words, redis=address, upstream=upstream.port)
+    observed = context.observe(CallingServer, "--profile", "all", *words, redis=address,
+                               upstream=upstream.port)
     targets = [f"/call?redis={i % 4}&sleep={','.join(str(5 + 3 * j) for j in range(i % 3))}&i={i}"
                for i in range(24)]
     traffic.parallel(observed.server.port, [("GET", target) for target in targets], 3)
@@ -76,6 +78,7 @@ def threaded(context, redis_over, *words):
                                                     (upstream_name, len(sleeps))) if count}
         check_equal({name: count for name, (count, _) in peers.items()}, expected,
                     f"peers of {row['target']}")
+    check_trace(context, max(rows, key=lambda row: row["calls"]))
     totals = context.totals()
     made = sum(calls for calls, _ in account.values())
     check_equal(totals["calls_attributed"], made, "calls in requests")
@@ -84,6 +87,17 @@ def threaded(context, redis_over, *words):
     check_equal(totals["calls"], made + len(targets), "calls in all")
     text = context.pinfo("show", next(row["id"] for row in rows if row["calls"] > 2)).stdout
     check(redis_name in text or upstream_name in text, f"pinfo show names the peers:\n{text}")
+
+
+def check_trace(context, row):
+    """The trace shows when the calls were: all of them, within the request."""
+    trace = json.loads(context.pinfo("export", "--format", "chrome", row["id"]).stdout)
+    spans = [event for event in trace["traceEvents"] if event.get("cat") == "call"]
+    check_equal(sum(span["args"]["calls"] for span in spans), row["calls"], "calls of the trace")
+    check_equal(sum(span["args"]["waited_ns"] for span in spans), row["calls_ns"], "their waiting")
+    for span in spans:
+        check(0 <= span["ts"] and span["ts"] + span["dur"] <= row["latency_ns"] / 1000,
+              f"a call within its request: {span}")
 
 
 @scenario()

@@ -4,6 +4,7 @@ import gzip
 import json
 import pathlib
 import re
+import shutil
 import subprocess
 
 import harness
@@ -76,6 +77,8 @@ def graphs(context):
                            timeout=30)
     check_equal(drawn.returncode, 0, f"exit status of dot: {drawn.stderr}")
     check("burn_alpha" in drawn.stdout, "burn_alpha is a node of the graph")
+    # As gprof2dot labels the same file: a frame that stands for waiting was called once.
+    check("\\n0\u00d7" not in (folder / "graph.dot").read_text(), "no node was called never")
 
 
 @scenario()
@@ -100,6 +103,7 @@ def shapes(context):
     pprof = export("pprof", row["id"])
     again = context.pinfo("export", "--format", "folded", pprof).stdout.splitlines()
     check_equal(sum(int(line.rsplit(" ", 1)[1]) for line in again), row["latency_ns"], "pprof")
+    check_by_go(pprof, row["latency_ns"])
     trace = json.loads(export("chrome", row["id"]).read_text())["traceEvents"]
     request = [event for event in trace if event.get("cat") == "request"]
     check_equal([event["args"]["duration_ns"] for event in request], [row["latency_ns"]], "trace")
@@ -116,6 +120,22 @@ def shapes(context):
     check("burn_alpha" in compared, "burn_alpha is in the comparison")
     context.pinfo("export", "--format", "chrome", pprof, status=1)
     context.pinfo("export", row["id"], status=2)
+
+
+def check_by_go(pprof, latency_ns):
+    """What pprof's own tool reads: the total to the nanosecond, functions with file and line."""
+    go = shutil.which("go")
+    if go is None:
+        print("go is not there: pprof's own tool did not read the file")
+        return
+    done = subprocess.run([go, "tool", "pprof", "-top", "-lines", "-nodecount=500", "-unit=ns",
+                           str(pprof)], capture_output=True, text=True, timeout=60)
+    check_equal(done.returncode, 0, f"exit status of go tool pprof: {done.stderr}")
+    total = re.search(r"Total samples = (\d+)ns", done.stdout)
+    check(total is not None and int(total.group(1)) == latency_ns,
+          f"{latency_ns} ns by go tool pprof:\n{done.stdout}")
+    check(re.search(r"burn_alpha.* \S+\.cc:\d+", done.stdout),
+          f"burn_alpha with file and line by go tool pprof:\n{done.stdout}")
 
 
 @scenario()

@@ -220,8 +220,9 @@ Timeline SampleTimeline() {
   timeline.calls = {{.begin_ns = 20'000'000,
                      .end_ns = 33'000'000,
                      .tid = 101,
-                     .name = "GET /price",
-                     .peer = "127.0.0.1:99"}};
+                     .peer = "127.0.0.1:99",
+                     .calls = 2,
+                     .waited_ns = 12'000'000}};
   return timeline;
 }
 
@@ -242,7 +243,7 @@ TEST(ChromeTrace, HasTheRequestItsWaitsStacksAndCalls) {
       ElementsAre("phase queue 1000000", "request GET /list 50000000",
                   "phase until the first byte 45000000", "phase sending 5000000",
                   "wait read 13000000", "stack a;b\n<script>\"\\\xEF\xBF\xBD\xEF\xBF\xBD 10000000",
-                  "stack main 20000000", "stack main 10000000", "call GET /price 13000000"));
+                  "stack main 20000000", "stack main 10000000", "call 127.0.0.1:99 13000000"));
 }
 
 // Trace viewers want the slices of one track to nest.

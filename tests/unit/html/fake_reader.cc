@@ -150,8 +150,10 @@ Result<Profile> FakeReader::PooledProfile(const ProfileFilter& filter, const Poo
 }
 
 Result<RequestDetail> FakeReader::Detail(const RequestRow& row) {
-  return RequestDetail{
-      .profile = *RequestProfile(row.id), .timeline = *RequestTimeline(row.id), .calls = calls};
+  return RequestDetail{.profile = *RequestProfile(row.id),
+                       .timeline = *RequestTimeline(row.id),
+                       .calls = calls,
+                       .headers = headers};
 }
 
 RequestRow MakeRequest(int64_t id, int64_t latency_ns) {

@@ -22,6 +22,7 @@ class FakeReader : public Reader {
   std::vector<std::pair<int64_t, LatencySummary>> minutes;
   std::vector<LatencyCount> latency_history;
   std::vector<CallRow> calls;  // of every request
+  std::vector<HeaderRow> headers;  // of every request
   std::vector<ProcessesPoint> process_history;
   std::vector<SystemRow> system_history;
   std::vector<SystemRow> latest_systems;

@@ -231,14 +231,18 @@ TEST_F(ReportTest, TheTimelineJoinsEqualNeighbours) {
   timeline.samples = {{0, 100, TimeKind::kOnCpu, 7, {{main, 0}}},
                       {100, 300, TimeKind::kOnCpu, 7, {{main, 0}}},
                       {300, 900, TimeKind::kBlocked, 7, {{main, 0}}}};
-  timeline.calls = {{300, 800, 7, "GET /price?key=hunter2", "10.0.0.1:80"}};
+  timeline.calls = {{300, 800, 7, "10.0.0.1:80", 3, 500}};
+  reader_.headers = {
+      {"Host", "shop.example"}, {"Referer", "http://shop.example/?key=hunter2"}, {"Cookie", "..."}};
   reader_.timelines[RequestId{1}] = timeline;
   reader_.calls = {{.peer = "10.0.0.1:80", .calls = 3, .waited_ns = 500}};
   Write();
   const std::string text = Unpacked("requests/1.js");
   EXPECT_THAT(text, HasSubstr(R"("called":[{"calls":3,"peer":"10.0.0.1:80","waited_ns":500}])"));
   EXPECT_THAT(text, HasSubstr("\"spans\":[[0,300,0,7,0],[300,900,1,7,0]]"));
-  EXPECT_THAT(text, HasSubstr("GET /price?key=..."));
+  EXPECT_THAT(text, HasSubstr(R"("headers":[["Host","shop.example"],)"
+                              R"(["Referer","http://shop.example/?key=..."],["Cookie","..."]])"));
+  EXPECT_THAT(text, HasSubstr(R"("calls":[{"begin_ns":300,"calls":3,"end_ns":800,)"));
   EXPECT_THAT(Offered("1", "1.trace.json"), Not(HasSubstr("hunter2")));
 }
 

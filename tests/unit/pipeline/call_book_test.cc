@@ -64,6 +64,18 @@ TEST(CallBook, SumsUpTheCallsOfARequestByPeer) {
   EXPECT_EQ(book.size(), 0U);
 }
 
+TEST(CallBook, TellsWhenTheFirstOnesWere) {
+  CallBook book;
+  for (uint64_t i = 0; i < CallBook::kSpansMax + 5; ++i) {
+    Add(book, {.first_ns = 110 + 10 * i, .last_ns = 115 + 10 * i, .calls = 2});
+  }
+  std::vector<CallSpanRow> spans;
+  EXPECT_THAT(book.Take(Request(1, 100, 9999), &spans),
+              ElementsAre(FieldsAre("10.0.0.7:6379", 210, 525)));
+  ASSERT_EQ(spans.size(), CallBook::kSpansMax);
+  EXPECT_THAT(spans[1], FieldsAre("10.0.0.7:6379", Tid{1}, 20, 25, 2, 5));
+}
+
 TEST(CallBook, WhatLiesOutsideTheRequestIsNotItsOwn) {
   CallBook book;
   Add(book, {.first_ns = 90, .last_ns = 110});   // begun before it

@@ -57,6 +57,10 @@ class RememberingStore : public Store {
     calls.insert(calls.end(), rows.begin(), rows.end());
     return {};
   }
+  Status AddExtras(RequestId, const RequestExtras& extras) override {
+    headers.insert(headers.end(), extras.headers.begin(), extras.headers.end());
+    return {};
+  }
   Result<StackId> InternStack(std::span<const FrameRow>) override { return StackId{1}; }
   Status AddSample(const SampleRow& row) override {
     samples.push_back(row);
@@ -89,6 +93,7 @@ class RememberingStore : public Store {
   std::vector<ProcessSiteRow> process_sites;
   std::vector<HostRow> hosts;
   std::vector<CallRow> calls;
+  std::vector<HeaderRow> headers;
   std::vector<SampleRow> samples;
   std::vector<MinuteRow> minutes;
   SessionRow session;

@@ -66,12 +66,18 @@ TEST_F(StoreTest, EveryFieldOfARequestComesBack) {
 
 TEST_F(StoreTest, CallsOfARequestComeBackAndGoWithIt) {
   const std::unique_ptr<Store> store = OpenStore();
-  AddRequests(*store, {MakeRequest(1), MakeRequest(2)});
+  RequestRow profiled = MakeRequest(1);
+  profiled.profiled = true;
+  AddRequests(*store, {profiled, MakeRequest(2)});
   ASSERT_EQ(MessageOf(store->Begin()), "");
   const std::vector<CallRow> calls = {
       {.peer = "10.0.0.7:5432", .calls = 3, .waited_ns = 100},
       {.peer = "unix:/run/redis.sock", .calls = 1, .waited_ns = 700}};
   ASSERT_EQ(MessageOf(store->AddCalls(RequestId{1}, calls)), "");
+  const RequestExtras extras = {
+      .headers = {{"Host", "shop.example"}, {"Cookie", "..."}},
+      .calls = {{"10.0.0.7:5432", Tid{7}, 10, 90, 3, 60}, {"unix:/a", Tid{8}, 20, 30, 1, 10}}};
+  ASSERT_EQ(MessageOf(store->AddExtras(RequestId{1}, extras)), "");
   ASSERT_EQ(MessageOf(store->Commit()), "");
   {
     const Result<std::unique_ptr<Reader>> reader = OpenSqliteReader(path_);
@@ -83,12 +89,25 @@ TEST_F(StoreTest, CallsOfARequestComeBackAndGoWithIt) {
     EXPECT_EQ((*found)[1].calls, 3);
     EXPECT_EQ((*found)[1].waited_ns, 100);
     EXPECT_THAT((*reader)->RequestCalls(RequestId{2}).value(), SizeIs(0));
+    const Result<RequestDetail> detail = (*reader)->Detail(MakeRequest(1));
+    ASSERT_EQ(MessageOf(detail), "");
+    EXPECT_EQ(detail->calls.size(), 2U);
+    ASSERT_THAT(detail->headers, SizeIs(2));
+    EXPECT_EQ(detail->headers[1].name, "Cookie");
+    ASSERT_THAT(detail->timeline.calls, SizeIs(2));
+    EXPECT_EQ(detail->timeline.calls[0].peer, "10.0.0.7:5432");
+    EXPECT_EQ(detail->timeline.calls[0].end_ns, 90);
+    EXPECT_EQ(detail->timeline.calls[0].waited_ns, 60);
+    EXPECT_EQ(detail->timeline.calls[1].tid, 8U);
+    EXPECT_THAT((*reader)->Detail(MakeRequest(2))->headers, SizeIs(0));
   }
   // Older than a second at the end of all time: both requests go, and what belongs to them.
   ASSERT_TRUE(store->Retain(kEpoch + 1'000'000 * kSecond, {.max_age_ns = kSecond}).has_value());
   const Result<std::unique_ptr<Reader>> reader = OpenSqliteReader(path_);
   ASSERT_EQ(MessageOf(reader), "");
   EXPECT_THAT((*reader)->RequestCalls(RequestId{1}).value(), SizeIs(0));
+  EXPECT_THAT((*reader)->Detail(profiled)->headers, SizeIs(0));
+  EXPECT_THAT((*reader)->Detail(profiled)->timeline.calls, SizeIs(0));
 }
 
 TEST_F(StoreTest, AnUnfinishedBatchIsNotThere) {
