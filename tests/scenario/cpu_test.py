@@ -5,7 +5,7 @@ import traffic
 from harness import check, scenario
 
 BURN_MS = 120
-REQUESTS = 90
+REQUESTS = 45
 TOLERANCE = 0.05
 
 
@@ -21,7 +21,7 @@ def total(times, name):
 
 
 def burn(context, share, **options):
-    observed = context.observe(running.ThreadedServer, "--profile", "all", **options)
+    observed = context.observe(running.ThreadedServer, "--profile", "all", "--hz", "499", **options)
     requests = [("GET", f"/burn?ms={BURN_MS}&share={share}&n={i}") for i in range(REQUESTS)]
     traffic.parallel(observed.server.port, requests, clients=2)
     observed.finish()
