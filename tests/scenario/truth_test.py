@@ -100,6 +100,11 @@ def compare(context, rows, truth):
             slack += 3 * at_work * math.sqrt(share * (1 - share) / samples)
             print(f"{samples} samples at work, slack {slack:.3f}")
         check(abs(found - true) <= slack, f"burn_{burn}: {found} of {true}")
+    if context.mode == "preload":
+        residuals = [function_times(context, str(row["id"])).get("[blocked]", 0) / row["latency_ns"]
+                     for row in rows[::4]]
+        print(f"neither at work nor in a call that is known: {statistics.median(residuals):.4f}")
+        check(statistics.median(residuals) <= 0.02, f"residual of requests: {residuals}")
     own = [name for name in times if name.startswith("pinfo_")]
     check(not own, f"functions of pinfo's own library in the server's profile: {own}")
     if context.mode == "ebpf":
