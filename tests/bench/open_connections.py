@@ -67,12 +67,6 @@ def rss(pids):
                if line.startswith("VmRSS"))
 
 
-def descendants(pid):
-    """pinfo run stands between the server's first process and what was started."""
-    found = running.children(pid)
-    return found + [each for child in found for each in descendants(child)]
-
-
 def ask(peer, number):
     peer.sendall(b"GET /nothing?n=%d HTTP/1.1\r\nHost: many.example\r\n\r\n" % number)
     answer = b""
@@ -124,7 +118,10 @@ def main():
     observer = KINDS[chosen.mode](chosen.pinfo)
     try:
         with observer.observe(Nginx, folder) as (server, pinfo_pid):
-            workers = descendants(server.process.pid)
+            # pinfo run stands between the process that was started and nginx.
+            pid_file = server.root / "nginx.pid"
+            running.wait_until(pid_file.exists, 5, "nginx's pid file")
+            workers = running.children(int(pid_file.read_text()))
             with socket.create_connection(("127.0.0.1", server.port)) as first:
                 ask(first, -1)  # what the first request of all brings with it is not theirs
             before, server_before = slab(), rss(workers)

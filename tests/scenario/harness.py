@@ -10,6 +10,7 @@ harness is root). Whatever a scenario starts is a child of this process and ende
 """
 import collections
 import json
+import math
 import os
 import pathlib
 import shutil
@@ -55,6 +56,15 @@ def check(condition, message):
 
 def check_equal(found, expected, what):
     check(found == expected, f"{what}: {found!r}, expected {expected!r}")
+
+
+def sampling_slack(context, share, samples):
+    """How far a share of so many samples may lie from the truth: 3 standard errors. Preload mode alone
+    needs it: its samples are as few as the scheduler's ticks that found the thread at work, on a busy
+    machine one in 7 ms of CPU time and less."""
+    if context.mode != "preload":
+        return 0
+    return 3 * math.sqrt(share * (1 - share) / max(samples, 1))
 
 
 def check_same_lines(found, expected, what):

@@ -6,13 +6,12 @@ and had no CPU: the kernel tells the server of that, and pinfo shows it apart.
 """
 import datetime
 import json
-import math
 import statistics
 
 import harness
 import running
 import traffic
-from harness import check, check_equal, scenario
+from harness import check, check_equal, sampling_slack, scenario
 
 WAITS = ("wait_for_timer", "wait_for_lock", "wait_for_upstream")
 TOLERANCE = 0.03  # of the whole time
@@ -92,14 +91,15 @@ def compare(context, rows, truth):
     for burn in ("alpha", "beta"):
         found, true = times.get(f"burn_{burn}", 0) / whole, truth[burn] / whole
         print(f"burn_{burn}: {found:.3f} of the time, by the thread's clock {true:.3f}")
-        slack = TOLERANCE
-        if context.mode == "preload":
-            # Its samples are as few as the scheduler's ticks that found the thread at work.
-            at_work = (truth["alpha"] + truth["beta"]) / whole
-            share = true / at_work
-            slack += 3 * at_work * math.sqrt(share * (1 - share) / samples)
-            print(f"{samples} samples at work, slack {slack:.3f}")
+        at_work = (truth["alpha"] + truth["beta"]) / whole
+        slack = TOLERANCE + at_work * sampling_slack(context, true / at_work, samples)
+        print(f"{samples} samples at work, slack {slack:.3f}")
         check(abs(found - true) <= slack, f"burn_{burn}: {found} of {true}")
+    if context.mode == "preload":
+        residuals = [function_times(context, str(row["id"])).get("[blocked]", 0) / row["latency_ns"]
+                     for row in rows[::4]]
+        print(f"neither at work nor in a call that is known: {statistics.median(residuals):.4f}")
+        check(statistics.median(residuals) <= 0.02, f"residual of requests: {residuals}")
     own = [name for name in times if name.startswith("pinfo_")]
     check(not own, f"functions of pinfo's own library in the server's profile: {own}")
     if context.mode == "ebpf":
