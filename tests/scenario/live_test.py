@@ -126,7 +126,9 @@ def serve(context):
     listed = get(base + "data/requests.js")[2]
     check("/burn?ms=...&share=...&token=..." in listed, "the list of requests")
     check("hidden-value" not in listed, "values of query strings are masked")
-    # What runs the server, where it listens and whether it lives, as pinfo status says it.
+    # What runs the server, where it listens and whether it lives, as pinfo status says it; looked at
+    # half a second after its start.
+    check(wait_for(lambda: data(base, "processes")[0]["listen"]), "where it listens is told")
     told = data(base, "processes")[0]
     check_equal(told["alive"], "yes", "the server lives")
     check(f":{port}" in told["listen"], f"where it listens: {told['listen']!r}")
