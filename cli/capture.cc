@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include "cli/number_check.h"
 #include "cli/session_text.h"
 #include "collector/base/duration.h"
 #include "collector/base/unique_fd.h"
@@ -42,9 +43,11 @@ bool SelectsExact(const CaptureOptions& options) {
 }
 
 Result<std::function<bool(const ServedRequest&)>> MakeProfileRule(const CaptureOptions& options) {
-  Result<ProfileRule> rule = ProfileRule::Parse(
-      SelectsExact(options) ? "all" : options.profile,
-      {.match = options.match, .exclude = options.exclude, .skip_header = options.skip_header, .media_types = options.media_types});
+  Result<ProfileRule> rule = ProfileRule::Parse(SelectsExact(options) ? "all" : options.profile,
+                                                {.match = options.match,
+                                                 .exclude = options.exclude,
+                                                 .skip_header = options.skip_header,
+                                                 .media_types = options.media_types});
   if (!rule) {
     return tl::unexpected(rule.error());
   }
@@ -174,10 +177,10 @@ void AddRetentionOptions(CLI::App& command, CaptureOptions& options) {
                              "SIZE"))
       ->capture_default_str();
   command.add_option("--keep-requests", options.keep_requests, "Requests' rows at most")
-      ->check(CLI::PositiveNumber)
+      ->check(AboveZero())
       ->capture_default_str();
   command.add_option("--keep-processes", options.keep_processes, "Ended processes' rows at most")
-      ->check(CLI::PositiveNumber)
+      ->check(AboveZero())
       ->capture_default_str();
 }
 
@@ -227,12 +230,12 @@ void AddCaptureOptions(CLI::App& command, CaptureOptions& options, bool with_rec
   command
       .add_option("--profile-rate", options.profile_rate,
                   "Requests profiled a second at most, the slowest first; the rest is counted")
-      ->check(CLI::NonNegativeNumber)
+      ->check(NotNegative())
       ->capture_default_str();
   command
       .add_option("--row-rate", options.row_rate,
                   "Requests a second that get a row of their own, after the first million")
-      ->check(CLI::NonNegativeNumber)
+      ->check(NotNegative())
       ->capture_default_str();
   command.add_option("--dump-dir", options.dump_dir,
                      "Where stats files go (default: stats beside the database)");
@@ -250,7 +253,7 @@ void AddCaptureOptions(CLI::App& command, CaptureOptions& options, bool with_rec
   command
       .add_option("--max-routes", options.max_routes,
                   "Routes of a site at most; the rest counts as {other}")
-      ->check(CLI::PositiveNumber)
+      ->check(AboveZero())
       ->capture_default_str();
   command.add_flag("--no-turns", options.no_turns, "Leave out what is not HTTP");
   command.add_option(

@@ -10,6 +10,7 @@
 
 #include "cli/command.h"
 #include "cli/format.h"
+#include "cli/number_check.h"
 #include "cli/request_json.h"
 #include "cli/table.h"
 #include "collector/base/wall_clock.h"
@@ -57,8 +58,8 @@ Result<Configuration> Select(const CheckOptions& options, const GlobalOptions& g
   std::erase_if(monitors, [&](const MonitorSettings& each) { return !IsWanted(options, each); });
   if (monitors.empty()) {
     return Fail(global.config.empty()
-                    ? "there is no configuration: give one with --config, or write "
-                      "~/.config/pinfo/monitors.toml"
+                    ? "there is no configuration: give one with --config, or write one into "
+                      "/etc/pinfo (for root) or ~/.config/pinfo"
                     : fmt::format("no monitors in {} to check", global.config));
   }
   return configuration;
@@ -233,7 +234,7 @@ void RegisterCheck(CLI::App& app, const GlobalOptions& global) {
   command->add_flag("--history", options->history,
                     "Instead: how levels have changed, as collectors found; newest first");
   command->add_option("--limit", options->limit, "Of --history, how many at most")
-      ->check(CLI::PositiveNumber)
+      ->check(AboveZero())
       ->capture_default_str();
   command->callback([options, &global] {
     if (!options->history) {

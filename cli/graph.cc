@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 
 #include "cli/command.h"
+#include "cli/number_check.h"
 #include "cli/profile_input.h"
 #include "cli/request_json.h"
 #include "collector/emit/dot.h"
@@ -234,7 +235,7 @@ void AddDotOptions(CLI::App& command, GraphOptions& options) {
   command
       .add_option("--skew", options.dot.skew,
                   "Below 1: more variety in the colours of low percentages; above: less")
-      ->check(CLI::PositiveNumber);
+      ->check(AboveZero());
   command.add_flag("--color-nodes-by-selftime,--colour-nodes-by-selftime",
                    options.dot.color_by_self_time, "Colour by self time instead of total time");
   command.add_option("--node-label", options.labels, "What a node shows; may be repeated")
@@ -253,7 +254,7 @@ void AddDotOptions(CLI::App& command, GraphOptions& options) {
   command
       .add_option("--compare-tolerance", comparison.tolerance,
                   "Percentage points; what differs by less counts as the same")
-      ->check(CLI::PositiveNumber)
+      ->check(AboveZero())
       ->capture_default_str();
   auto* slower = command.add_flag("--compare-only-slower", comparison.only_slower,
                                   "Mark only functions that are slower in the other");

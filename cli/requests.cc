@@ -9,6 +9,7 @@
 
 #include "cli/command.h"
 #include "cli/format.h"
+#include "cli/number_check.h"
 #include "cli/profile_input.h"
 #include "cli/request_json.h"
 #include "cli/table.h"
@@ -212,7 +213,7 @@ void RegisterRequests(CLI::App& app, const GlobalOptions& global) {
   command
       ->add_option("--limit", options->limit,
                    "How many at most, 0 for all (50 where not given, all with --json)")
-      ->check(CLI::NonNegativeNumber);
+      ->check(NotNegative());
   command->callback([options, &global] { RunRequests(*options, global); });
 }
 

@@ -8,6 +8,8 @@
 #include <fmt/ranges.h>
 #include <unistd.h>
 
+#include "cli/command.h"
+#include "cli/session_text.h"
 #include "collector/process/cgroup.h"
 #include "collector/process/listeners.h"
 #include "collector/process/proc_reader.h"
@@ -96,9 +98,14 @@ Result<std::vector<Pid>> SelectProcesses(const ProcessSelection& selection) {
       return std::find(selection.ports.begin(), selection.ports.end(), port) !=
              selection.ports.end();
     });
-    // Without the right to look at descriptors: rather too many than none.
-    AddMatching(chosen, found.listening, [](Pid) { return true; });
-    AddMatching(chosen, found.unreadable, [](Pid) { return true; });
+    // Process 1 holds listening sockets for others; to follow it is to follow the whole machine.
+    AddMatching(chosen, found.listening, [](Pid pid) { return pid.value != 1; });
+    if (found.listening.empty() && !found.unreadable.empty()) {
+      Tell(
+          "pinfo: who listens on these ports cannot be seen of {}: reading other users' "
+          "/proc/PID/fd takes CAP_SYS_PTRACE; give process ids instead\n",
+          Count(static_cast<int64_t>(found.unreadable.size()), "process", "processes"));
+    }
   }
   for (const std::string& group : selection.cgroups) {
     AddMatching(chosen, pids,

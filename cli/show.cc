@@ -12,6 +12,7 @@
 
 #include "cli/command.h"
 #include "cli/format.h"
+#include "cli/number_check.h"
 #include "cli/profile_input.h"
 #include "cli/request_json.h"
 #include "cli/session_text.h"
@@ -262,7 +263,7 @@ void RegisterShow(CLI::App& app, const GlobalOptions& global) {
       app.add_subcommand("show", "One request: its times, its functions, what was lost");
   command->add_option("ID", options->id, "As pinfo requests lists it")->required();
   command->add_option("--limit", options->limit, "How many functions at most, 0 for all")
-      ->check(CLI::NonNegativeNumber)
+      ->check(NotNegative())
       ->capture_default_str();
   command->callback([options, &global] { RunShow(*options, global); });
 }

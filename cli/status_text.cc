@@ -122,13 +122,21 @@ std::string SystemText(const Overview& overview) {
 }
 
 // What is missing from the figures above: never left out, also where it is nothing.
-std::string MissingText(const Totals& totals) {
+std::string MissingText(const Totals& totals, const std::vector<SessionRow>& sessions) {
   std::string text;
   for (const std::string& line : DescribeLosses(totals.lost)) {
     text += "lost: " + line + "\n";
   }
   if (text.empty()) {
     text = "nothing was lost\n";
+  }
+  const auto open = std::ranges::count_if(
+      sessions, [](const SessionRow& session) { return !session.end_wall_ns; });
+  if (open > 0) {
+    text += fmt::format(
+        "{} without an end (running, or cut off): of what it could not store yet, "
+        "or any more, nothing is known here\n",
+        Count(open, "session"));
   }
   if (const std::string line = DescribeNotProfiled(totals.lost); !line.empty()) {
     text += line + "\n";
@@ -240,7 +248,8 @@ Table SessionTable(const std::vector<SessionRow>& sessions) {
 
 std::string StatusText(const Overview& overview, const std::string& database, bool terminal) {
   std::string text = TotalsText(overview, database) + OwnShareText(overview) +
-                     ProcessesText(overview) + SystemText(overview) + MissingText(overview.totals);
+                     ProcessesText(overview) + SystemText(overview) +
+                     MissingText(overview.totals, overview.sessions);
   for (const Table& table :
        {SiteTable(overview), ProcessTable(overview), SessionTable(overview.sessions)}) {
     if (!table.empty()) {

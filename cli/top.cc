@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "cli/command.h"
+#include "cli/number_check.h"
 #include "cli/profile_input.h"
 #include "cli/request_json.h"
 #include "cli/table.h"
@@ -185,7 +186,7 @@ void RegisterTop(CLI::App& app, const GlobalOptions& global) {
                       "Only sites and routes that contain this text");
   command->add_flag("-b,--batch", options->batch, "Print tables instead of a screen");
   command->add_option("-n,--updates", options->updates, "End after so many updates")
-      ->check(CLI::PositiveNumber);
+      ->check(AboveZero());
   command->callback([options, &global] { RunTop(*options, global); });
 }
 

@@ -46,7 +46,9 @@ Result<std::optional<double>> ValueOf(const MetricSubject& subject, const Monito
     case MetricFigure::kPercentile:
       break;
   }
-  return HistogramPercentile(window.histogram, subject.percentile);
+  const std::optional<double> value =
+      HistogramPercentile(window.histogram, subject.percentile, WithinBucket::kUpperEdge);
+  return value ? std::optional(std::min(*value, window.max)) : std::nullopt;
 }
 
 Result<std::optional<double>> ValueOf(const LatencySubject& subject, const MonitorSettings& monitor,
@@ -64,7 +66,8 @@ Result<std::optional<double>> ValueOf(const LatencySubject& subject, const Monit
     }
   }
   // The histogram's values are ns; those of metrics are millionths.
-  const std::optional<double> value = HistogramPercentile(histogram, subject.percentile);
+  const std::optional<double> value =
+      HistogramPercentile(histogram, subject.percentile, WithinBucket::kUpperEdge);
   return value ? std::optional(*value * 1e6 * kSecondsPerNs) : std::nullopt;
 }
 

@@ -119,9 +119,15 @@ class MetricReader {
 Result<std::unique_ptr<MetricStore>> OpenMetricStore(const std::string& path);
 Result<std::unique_ptr<MetricReader>> OpenMetricReader(const std::string& path);
 
-// The least value of which a share of percent (0 to 100) of the histogram is not above; of its
-// bucket the middle. nullopt where it is empty.
+// A bucket is up to 6% wide: where in it a value is taken to be.
+enum class WithinBucket : uint8_t {
+  kMiddle,
+  kUpperEdge,  // so that none that reaches a threshold is taken for less
+};
+// The least value of which a share of percent (0 to 100) of the histogram is not above. nullopt where
+// it is empty.
 std::optional<double> HistogramPercentile(const std::map<uint16_t, double>& histogram,
-                                          double percent);
+                                          double percent,
+                                          WithinBucket within = WithinBucket::kMiddle);
 
 }  // namespace pinfo

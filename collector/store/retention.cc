@@ -31,7 +31,7 @@ constexpr const char* kDeleteSystems =
     "DELETE FROM system_status WHERE id IN (SELECT id FROM system_status ORDER BY id LIMIT ?2)"
     " AND wall_ns < ?1";
 constexpr const char* kDeleteMinutes =
-    "DELETE FROM minute WHERE id IN (SELECT id FROM minute WHERE (minute + 1) * 60000000000 <= ?1"
+    "DELETE FROM minute WHERE id IN (SELECT id FROM minute WHERE minute < ?1 / 60000000000"
     " ORDER BY minute LIMIT ?2)";
 constexpr const char* kDeleteSessions =
     "DELETE FROM session WHERE id IN (SELECT id FROM session WHERE end_wall_ns < ?1 LIMIT ?2)";
@@ -228,7 +228,7 @@ Status DeleteByRows(Database& database, Sweep& sweep, int64_t now_wall_ns,
 }
 
 Status DeleteBySize(Database& database, Sweep& sweep, const RetentionLimits& limits) {
-  while (sweep.InTime()) {
+  do {  // at least once, whatever age and rows have taken of the time
     const Result<int64_t> bytes = BytesInUse(database);
     if (!bytes) {
       return tl::unexpected(bytes.error());
@@ -243,7 +243,7 @@ Status DeleteBySize(Database& database, Sweep& sweep, const RetentionLimits& lim
     if (!*more) {
       break;
     }
-  }
+  } while (sweep.InTime());
   return {};
 }
 

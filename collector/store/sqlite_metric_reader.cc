@@ -164,7 +164,7 @@ Result<std::unique_ptr<MetricReader>> OpenMetricReader(const std::string& path) 
 }
 
 std::optional<double> HistogramPercentile(const std::map<uint16_t, double>& histogram,
-                                          double percent) {
+                                          double percent, WithinBucket within) {
   double total = 0;
   for (const auto& [bucket, count] : histogram) {
     total += count;
@@ -176,7 +176,7 @@ std::optional<double> HistogramPercentile(const std::map<uint16_t, double>& hist
       const auto lower = static_cast<double>(HistogramLowerBound(bucket));
       const auto upper =
           static_cast<double>(HistogramLowerBound(static_cast<uint16_t>(bucket + 1)));
-      return (lower + upper) / 2 / kMillionths;
+      return (within == WithinBucket::kUpperEdge ? upper : (lower + upper) / 2) / kMillionths;
     }
   }
   return std::nullopt;
