@@ -154,11 +154,19 @@ Result<std::optional<int64_t>> OldestChunkEnd(Database& database) {
   return end;
 }
 
+// How many ids lie between a table's first row and its last: no fewer than rows. (Both in one
+// SELECT would look at every row.)
+Result<int64_t> IdRange(Database& database, const std::string& table) {
+  return database.QueryInt("SELECT coalesce((SELECT max(id) FROM " + table +
+                           ") - (SELECT min(id) FROM " + table + ") + 1, 0)");
+}
+
 // Minutes are what is known of requests without a row, and stay longest; but many routes' would
 // leave no room for requests. Whether they take more than half of it, as told by their ids.
 Result<bool> MinutesPrevail(Database& database, const RetentionLimits& limits) {
-  return database.QueryInt("SELECT coalesce(max(id) - min(id) + 1, 0) FROM minute")
-      .map([&limits](int64_t rows) { return rows > limits.max_bytes / 2 / kBytesOfMinute; });
+  return IdRange(database, "minute").map([&limits](int64_t rows) {
+    return rows > limits.max_bytes / 2 / kBytesOfMinute;
+  });
 }
 
 // One chunk; false where nothing is left to delete.
@@ -191,8 +199,7 @@ Result<bool> DeleteOldestChunk(Database& database, Sweep& sweep, const Retention
 // How many rows of requests are too many. They are counted, which takes a look at each, only where
 // their ids leave it open.
 Result<int64_t> RequestsBeyond(Database& database, int64_t max_requests) {
-  const Result<int64_t> ids =
-      database.QueryInt("SELECT coalesce(max(id) - min(id) + 1, 0) FROM request");
+  const Result<int64_t> ids = IdRange(database, "request");
   if (!ids || *ids <= max_requests) {
     return ids.map([](int64_t) { return int64_t{0}; });
   }
