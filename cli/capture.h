@@ -35,7 +35,7 @@ struct CaptureOptions {
   double profile_rate = 20;
   double row_rate = 2'000;
   std::string keep_age = "14d";
-  std::string keep_size = "1GiB";
+  std::string keep_size = "1GB";
   int64_t keep_requests = RetentionLimits().max_requests;
   int64_t keep_processes = RetentionLimits().max_processes;
   std::vector<std::string> route_patterns;

@@ -15,7 +15,7 @@ namespace pinfo {
 
 struct StatsFileLimits {
   int64_t max_age_ns = int64_t{14} * 86'400 * 1'000'000'000;
-  int64_t max_bytes = int64_t{1} << 30;
+  int64_t max_bytes = 1'000'000'000;
   int64_t max_files = 100'000;
 };
 
