@@ -149,6 +149,11 @@ void PrintSummary(const PipelineSummary& summary, const GlobalOptions& global) {
   }
 }
 
+CLI::Validator DurationCheck() {
+  return CLI::Validator([](const std::string& text) { return MessageOf(ParseDuration(text)); },
+                        "TIME");
+}
+
 // Below 16 MiB little more than names would fit.
 Result<int64_t> KeepBytes(const std::string& text) {
   const Result<double> bytes = ParseQuantity(text, Dimension::kBytes);
@@ -167,8 +172,7 @@ void AddRetentionOptions(CLI::App& command, CaptureOptions& options) {
   command
       .add_option("--keep", options.keep_age,
                   "How long data and stats files are kept, as 14d or 12h")
-      ->check(CLI::Validator([](const std::string& text) { return MessageOf(ParseDuration(text)); },
-                             "TIME"))
+      ->check(DurationCheck())
       ->capture_default_str();
   command
       .add_option("--keep-size", options.keep_size,
@@ -204,8 +208,7 @@ Status SetLimits(const CaptureOptions& options, PipelineOptions& pipeline) {
 void AddCaptureOptions(CLI::App& command, CaptureOptions& options, bool with_record) {
   AddRetentionOptions(command, options);
   command.add_option("--duration", options.duration, "End after this time, as 30s or 5m")
-      ->check(CLI::Validator([](const std::string& text) { return MessageOf(ParseDuration(text)); },
-                             "TIME"));
+      ->check(DurationCheck());
   command
       .add_option("--profile", options.profile,
                   "Which requests are profiled: all, none, 1/N, slow=50ms or failed")

@@ -43,32 +43,6 @@ nlohmann::json MonitorJson(const MonitorRow& row) {
           {"text", Shorten(row.text, kListedTextBytes)}};
 }
 
-const char* KindName(uint8_t kind) {
-  switch (static_cast<MetricKind>(kind)) {
-    case MetricKind::kCounter:
-      return "counter";
-    case MetricKind::kGauge:
-      return "gauge";
-    case MetricKind::kTiming:
-      return "timing";
-    case MetricKind::kSet:
-      return "set";
-  }
-  return "gauge";
-}
-
-const char* ChartName(uint8_t chart) {
-  switch (static_cast<ChartKind>(chart)) {
-    case ChartKind::kLine:
-      return "line";
-    case ChartKind::kBars:
-      return "bars";
-    case ChartKind::kNumber:
-      return "number";
-  }
-  return "line";
-}
-
 int64_t FirstStart(const std::vector<SeriesPoints>& series) {
   int64_t first = INT64_MAX;
   for (const SeriesPoints& each : series) {
@@ -209,8 +183,8 @@ Result<nlohmann::json> MetricsData(const MonitoringSource& source) {
          {"title", each.metric.title.empty() ? each.metric.name : each.metric.title},
          {"unit", each.metric.unit},
          {"group", each.metric.group},
-         {"kind", KindName(each.metric.kind)},
-         {"chart", ChartName(each.metric.chart)},
+         {"kind", MetricKindName(static_cast<MetricKind>(each.metric.kind))},
+         {"chart", ChartKindName(static_cast<ChartKind>(each.metric.chart))},
          {"count", Number(each.count)},
          {"sum", Number(each.sum)},
          {"last", Number(each.last)},

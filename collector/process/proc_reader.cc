@@ -25,8 +25,8 @@ struct ProcStat {
   std::array<uint64_t, 21> numbers{};  // from field 4 on
 
   [[nodiscard]] uint64_t number(size_t n) const { return numbers[n - 4]; }
-  // Ended, and not yet waited for.
-  [[nodiscard]] bool is_dead() const { return state == 'Z' || state == 'X'; }
+  // Ended with all of its threads, and not yet waited for.
+  [[nodiscard]] bool is_over() const { return (state == 'Z' || state == 'X') && number(20) <= 1; }
 };
 
 // nullopt where there is no such process.
@@ -240,12 +240,12 @@ bool IsKernelThread(Pid pid) {
 
 bool IsZombie(Pid pid) {
   const auto stat = ReadStat(pid);
-  return stat && stat->is_dead() && stat->number(20) <= 1;
+  return stat && stat->is_over();
 }
 
 bool HasEnded(Pid pid) {
   const auto stat = ReadStat(pid);
-  return !stat || (stat->is_dead() && stat->number(20) <= 1);
+  return !stat || stat->is_over();
 }
 
 std::vector<Pid> ChildrenOf(Pid pid) {

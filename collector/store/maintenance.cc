@@ -131,15 +131,13 @@ Result<Removed> RemoveFrom(const std::string& path, Remove remove) {
 // Runs work in one transaction.
 template <typename Work>
 Result<int64_t> InTransaction(Database& database, Work work) {
-  if (Status status = database.Execute("BEGIN IMMEDIATE"); !status) {
+  if (Status status = database.Begin(); !status) {
     return tl::unexpected(status.error());
   }
   Result<int64_t> rows = work();
-  Status status = rows ? database.Execute("COMMIT") : tl::unexpected(rows.error());
-  if (!status) {
-    if (database.InTransaction()) {
-      static_cast<void>(database.Execute("ROLLBACK"));  // the first error is the one to report
-    }
+  if (!rows) {
+    database.Rollback();  // the first error is the one to report
+  } else if (Status status = database.Commit(); !status) {
     return tl::unexpected(status.error());
   }
   return rows;

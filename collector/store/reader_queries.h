@@ -60,6 +60,20 @@ Result<Profile> LoadPooledProfile(Database& database, const ProfileFilter& filte
 // itself.
 std::string GlobPattern(std::string_view route);
 
+// Calls visit(statement) for each row of a bound statement until it returns false.
+template <typename Visit>
+Status ForEachRowOf(Statement& statement, Visit visit) {
+  while (true) {
+    const Result<bool> row = statement.Step();
+    if (!row) {
+      return tl::unexpected(row.error());
+    }
+    if (!*row || !visit(statement)) {
+      return {};
+    }
+  }
+}
+
 // Prepares sql and calls visit for each row until it returns false.
 template <typename Visit, typename... Values>
 Status ForEachRow(Database& database, std::string_view sql, Visit visit, const Values&... values) {
@@ -68,15 +82,7 @@ Status ForEachRow(Database& database, std::string_view sql, Visit visit, const V
     return tl::unexpected(statement.error());
   }
   statement->Bind(values...);
-  while (true) {
-    const Result<bool> row = statement->Step();
-    if (!row) {
-      return tl::unexpected(row.error());
-    }
-    if (!*row || !visit(*statement)) {
-      return {};
-    }
-  }
+  return ForEachRowOf(*statement, visit);
 }
 
 }  // namespace pinfo::sqlite

@@ -209,15 +209,7 @@ Status ForEachRequest(Database& database, const RequestFilter& filter,
   if (!statement) {
     return tl::unexpected(statement.error());
   }
-  while (true) {
-    const Result<bool> row = statement->Step();
-    if (!row) {
-      return tl::unexpected(row.error());
-    }
-    if (!*row || !visit(RowOf(*statement))) {
-      return {};
-    }
-  }
+  return ForEachRowOf(*statement, [&](Statement& row) { return visit(RowOf(row)); });
 }
 
 Status ForEachRequestById(Database& database, std::span<const RequestId> ids,
@@ -248,15 +240,7 @@ Status ForEachFigures(Database& database, const RequestFilter& filter,
   if (!statement) {
     return tl::unexpected(statement.error());
   }
-  while (true) {
-    const Result<bool> row = statement->Step();
-    if (!row) {
-      return tl::unexpected(row.error());
-    }
-    if (!*row || !visit(FiguresOf(*statement))) {
-      return {};
-    }
-  }
+  return ForEachRowOf(*statement, [&](Statement& row) { return visit(FiguresOf(row)); });
 }
 
 Result<int64_t> CountRequests(Database& database, const RequestFilter& filter) {

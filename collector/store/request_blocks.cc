@@ -339,17 +339,14 @@ Result<Settled> RequestBlocks::SettleInTransaction(Database& database) {
 }
 
 Result<Settled> RequestBlocks::SettleOne(Database& database) {
-  if (Status status = database.Execute("BEGIN IMMEDIATE"); !status) {
+  if (Status status = database.Begin(); !status) {
     return tl::unexpected(status.error());
   }
   Result<Settled> settled = SettleInTransaction(database);
-  if (settled) {
-    if (Status status = database.Execute("COMMIT"); !status) {
-      settled = tl::unexpected(status.error());
-    }
-  }
-  if (!settled && database.InTransaction()) {
-    static_cast<void>(database.Execute("ROLLBACK"));  // the first error is the one to report
+  if (!settled) {
+    database.Rollback();  // the first error is the one to report
+  } else if (Status status = database.Commit(); !status) {
+    return tl::unexpected(status.error());
   }
   return settled;
 }

@@ -89,18 +89,15 @@ Status MigrateInTransaction(Database& database) {
 }
 
 Status Migrate(Database& database) {
-  if (Status status = database.Execute("BEGIN IMMEDIATE"); !status) {
+  if (Status status = database.Begin(); !status) {
     return status;
   }
   Status status = MigrateInTransaction(database);
-  if (status) {
-    status = database.Execute("COMMIT");
+  if (!status) {
+    database.Rollback();  // the first error is the one to report
+    return status;
   }
-  if (!status && database.InTransaction()) {
-    // The first error is the one to report.
-    static_cast<void>(database.Execute("ROLLBACK"));
-  }
-  return status;
+  return database.Commit();
 }
 
 }  // namespace

@@ -13,14 +13,15 @@ using testing::ElementsAre;
 using testing::IsEmpty;
 
 struct TemporaryFile {
-  explicit TemporaryFile(const std::string& text) {
-    const UniqueFd fd(mkstemp(path));
+  explicit TemporaryFile(const std::string& text)
+      : path(testing::TempDir() + "proc_files_test.XXXXXX") {
+    const UniqueFd fd(mkstemp(path.data()));
     EXPECT_EQ(write(fd.get(), text.data(), text.size()), static_cast<ssize_t>(text.size()));
   }
   TemporaryFile(const TemporaryFile&) = delete;
   TemporaryFile& operator=(const TemporaryFile&) = delete;
-  ~TemporaryFile() { unlink(path); }
-  char path[32] = "/tmp/proc_files_test.XXXXXX";
+  ~TemporaryFile() { unlink(path.c_str()); }
+  std::string path;
 };
 
 std::vector<std::string> LinesUntil(const std::string& path, const std::string& last) {
